@@ -1,0 +1,1 @@
+"""The Django project and every edge: what people, pipelines and stewards reach."""

@@ -1,0 +1,17 @@
+"""Asks a consent registry which face images may be used, and proves the answers."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from consentkit.registry import Registry as Registry
+
+__version__: Final = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """`Registry` is loaded when it is asked for: the formats need neither the network nor NumPy."""
+    if name == "Registry":
+        from consentkit.registry import Registry
+
+        return Registry
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

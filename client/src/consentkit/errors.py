@@ -1,0 +1,40 @@
+"""What can go wrong, as types.
+
+ConsentkitError
+├── Malformed         bytes or text that break their format: nothing was checked
+├── BadProof          well formed, but it does not prove what it should
+│   ├── BadSignature  no valid signature by the key that we trust
+│   └── Inconsistent  two checkpoints that are not shown to be one history
+├── Stale             the synced state is older than allowed
+└── Unreachable       the registry did not answer, or not to this key
+"""
+
+
+
+
+class ConsentkitError(Exception):
+    """Any error of this package. None of them means that something is permitted."""
+
+
+class Malformed(ConsentkitError):
+    """The input is not in the one form that its format allows."""
+
+
+class BadProof(ConsentkitError):
+    """The input is well formed, but the proof in it does not hold."""
+
+
+class BadSignature(BadProof):
+    """No valid signature by the trusted key."""
+
+
+class Inconsistent(BadProof):
+    """The later checkpoint does not extend the earlier one: rolled back, or forked."""
+
+
+class Stale(ConsentkitError):
+    """The synced state is older than it may be."""
+
+
+class Unreachable(ConsentkitError):
+    """The registry could not be asked: the network failed, or it refused the key."""

@@ -1,0 +1,1 @@
+"""The demonstration: drawn people, made-up consent, the real registry."""

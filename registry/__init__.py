@@ -1,0 +1,1 @@
+"""What exists: people, collections, images, provenance, the log. This tier keeps."""

@@ -1,0 +1,66 @@
+"""Refusals: the typed reasons for which an act is not performed.
+
+The core refuses; the edge renders. A refusal knows no HTTP: `service/problems.py` maps each to a status and a page.
+
+    Refusal
+      NotFound            foreign and absent are one answer
+      Conflict            the state of things does not allow it
+        ...
+      Invalid             what was asked has no meaning
+        ...
+      NotReady            the registry is in doubt about itself (law 11)
+"""
+
+from typing import ClassVar
+
+
+class Refusal(Exception):
+    """An act was not performed, and nothing was written."""
+
+    slug: ClassVar[str]
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class NotFound(Refusal):
+    """No such thing for this asker. A thing of somebody else's is refused in the same words."""
+
+    slug = "not-found"
+
+
+class Conflict(Refusal):
+    """The present state does not allow the act."""
+
+    slug = "conflict"
+
+
+class MoveRefused(Conflict):
+    """The lifecycle has no such move."""
+
+    slug = "move-refused"
+
+
+class Invalid(Refusal):
+    """What was asked is understood and cannot be meant."""
+
+    slug = "invalid"
+
+
+class CollectionUnclear(Invalid):
+    """No collection was named, and there is not exactly one."""
+
+    slug = "collection-unclear"
+
+
+class DerivationRefused(Invalid):
+    """An image cannot be derived from itself."""
+
+    slug = "derivation-refused"
+
+
+class NotReady(Refusal):
+    """Law 11: the registry is in doubt about itself, and says what to do."""
+
+    slug = "not-ready"

@@ -1,0 +1,102 @@
+"""Whether the registry may say "permitted" and may take grants (laws 9 and 11). Any doubt is a no."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+from consentkit.checkpoints import Checkpoint as Signed
+from consentkit.errors import ConsentkitError
+from consentkit.fingerprints import golden
+from registry.errors import NotReady
+from registry.log import outside, tree
+from registry.log.publisher import latest
+from registry.log.recorder import head_size
+from registry.models import Entry
+
+LONGEST_WAIT = timedelta(seconds=30)
+CLOCK_TOLERANCE = timedelta(seconds=60)
+
+
+class LogInDoubt(NotReady):
+    """The log is behind, unsigned or unreadable; permitted reads unknown until it is whole again."""
+
+    slug = "log-in-doubt"
+
+
+class FingerprintsInDoubt(NotReady):
+    """The fingerprinting libraries have drifted from the golden vectors."""
+
+    slug = "fingerprints-in-doubt"
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What is wrong, in words for the operator."""
+
+    reason: str
+
+
+Kept = Signed | Doubt
+
+
+def kept_outside() -> Kept:
+    """What the file outside the database says. Read it before a snapshot of the database is taken: a file that is
+    newer than the snapshot would look like a database that was rolled back.
+    """
+    try:
+        found = outside.read()
+    except (ConsentkitError, OSError) as error:  # the file is there and cannot be trusted
+        return Doubt(f"the checkpoint kept outside the database cannot be read: {error}")
+    return found[0] if found else Doubt("no checkpoint was signed yet: start `manage.py publish`")
+
+
+def doubt(at: datetime) -> Doubt | None:
+    """The first reason to doubt the log; None when all is well."""
+    return doubt_since(kept_outside(), at=at)
+
+
+def doubt_since(kept: Kept, *, at: datetime) -> Doubt | None:
+    """The same inside a snapshot that was taken after `kept` was read."""
+    if isinstance(kept, Doubt):
+        return kept
+    size, published = head_size(), latest()
+    if size < kept.size:
+        return Doubt(f"the database holds {size} entries, {kept.size} were signed: restore the missing ones")
+    if published is None or _is_behind(kept, published.size):
+        return Doubt("the checkpoint kept outside the database is not the newest")
+    if published.size < kept.size and tree.root(kept.size) != kept.root:
+        return Doubt("the entries in the database are not those that were signed")
+    if published.signed_at > at + CLOCK_TOLERANCE:
+        return Doubt("the clock is behind the last checkpoint")
+    if _oldest_waiting_since(published.size, at) > LONGEST_WAIT:
+        return Doubt("an entry waits for its checkpoint: is `manage.py publish` running?")
+    return None
+
+
+def _is_behind(kept: Signed, published: int) -> bool:
+    """The publisher writes the file before the row, so a second look finds the file at least as new."""
+    if published <= kept.size:
+        return False
+    again = kept_outside()
+    return isinstance(again, Doubt) or again.size < published
+
+
+def _oldest_waiting_since(published: int, at: datetime) -> timedelta:
+    recorded = Entry.objects.filter(index=published).values_list("recorded_at", flat=True).first()
+    return at - recorded if recorded else timedelta(0)
+
+
+def refuse_grants_in_doubt(at: datetime) -> None:
+    """Law 9: granting needs the log and the golden vectors; withdrawing needs neither."""
+    if found := doubt(at):
+        raise LogInDoubt(found.reason)
+    try:
+        _golden_vectors_hold()
+    except golden.Drifted as drift:
+        raise FingerprintsInDoubt(str(drift)) from drift
+
+
+@lru_cache(maxsize=1)
+def _golden_vectors_hold() -> None:
+    """Once a process: libraries do not change under a running one."""
+    golden.check()

@@ -1,0 +1,79 @@
+"""People: how someone signs in (Account) and who someone is to the registry (Person) are kept apart."""
+
+from typing import ClassVar
+from uuid import UUID, uuid4
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+
+
+class AccountManager(BaseUserManager["Account"]):
+    """Accounts are found by address, whatever its case."""
+
+    def get_by_natural_key(self, username: str | None) -> "Account":
+        return self.get(email__iexact=username)
+
+
+class Account(AbstractBaseUser):
+    """A way to sign in: an address that receives codes. It says nothing about whom an image shows."""
+
+    email = models.EmailField(max_length=254, unique=True)
+    is_active = models.BooleanField(default=True)
+    is_steward = models.BooleanField(default=False)
+    opened_at = models.DateTimeField(auto_now_add=True)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects = AccountManager()
+
+    @classmethod
+    def without_password(cls, email: str) -> "Account":
+        """An account not yet stored, whose owner signs in with codes."""
+        account = cls(email=email.lower())
+        account.set_unusable_password()
+        return account
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="account_address_is_one")]
+
+
+class PersonQuerySet(models.QuerySet["Person"]):
+    """The lock order of the house: persons first, each by id."""
+
+    def locked(self, person: UUID) -> "Person":
+        """Raises Person.DoesNotExist."""
+        return self.select_for_update(no_key=True).get(id=person)
+
+
+class Person(models.Model):
+    """Someone to the registry, under a pseudonym: subject, contributor or photographer, never merged.
+
+    A person may have no account (somebody depicted who never signed in).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    account = models.OneToOneField(Account, null=True, on_delete=models.SET_NULL, related_name="person")
+    enrolled_at = models.DateTimeField()
+
+    objects = PersonQuerySet.as_manager()
+
+
+class PersonToken(models.Model):
+    """A bearer token scoped to one person. Only its SHA-256 is kept; the token is shown once."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="tokens")
+    digest = models.BinaryField(max_length=32, unique=True)
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+
+class StewardToken(models.Model):
+    """A token that signs a steward in at the desk. Only its SHA-256 is kept; the token is shown once."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="steward_tokens")
+    digest = models.BinaryField(max_length=32, unique=True)
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()

@@ -1,0 +1,1 @@
+"""What is allowed: notices, grants, withdrawals, cases, standings. This tier decides."""

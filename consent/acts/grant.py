@@ -1,0 +1,176 @@
+"""Grant: a subject permits purposes to an audience, for images, until a moment, under a notice."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+
+from consent.acts.chosen import Chosen, lock
+from consent.errors import (
+    CollectionsMixed,
+    IdempotencyMismatch,
+    ImageRejected,
+    ImageRevoked,
+    NoNotice,
+    NotDepicted,
+    NothingToGrant,
+    NoticeNotCurrent,
+    ScopeNotOffered,
+    UntilRefused,
+)
+from consent.models import CaseImage, Grant, GrantLine, Notice, WithdrawalLine
+from consent.rules.lifecycle import GrantState, Hold
+from consent.rules.purposes import bits_of, in_order
+from consentkit import canonical
+from consentkit.entries import Kind
+from consentkit.scopes import PURPOSES
+from registry.errors import Refusal
+from registry.log.readiness import refuse_grants_in_doubt
+from registry.log.recorder import Act, record
+from registry.models import Depiction, Entry, Image
+from registry.models.bulk import insert_many
+from registry.rules.items import Item
+from registry.rules.lifecycle import ImageState
+
+
+@dataclass(frozen=True)
+class Permission:
+    """What is permitted. `until` None: to the end of the notice's term. `notice` None: the current one."""
+
+    images: Chosen
+    purposes: tuple[str, ...]
+    audience: str = "research"
+    until: datetime | None = None
+    notice: UUID | None = None
+
+    def digest(self) -> bytes:
+        """What a repeated Idempotency-Key must repeat."""
+        said = {
+            "audience": self.audience,
+            "images": self.images if self.images == "all" else sorted(str(image) for image in self.images),
+            "notice": str(self.notice) if self.notice else None,
+            "purposes": sorted(self.purposes),
+            "until": self.until.isoformat() if self.until else None,
+        }
+        return hashlib.sha256(canonical.encode(said)).digest()
+
+
+@dataclass(frozen=True)
+class Granted:
+    """The grant's number and its entry's index; `repeated` when an Idempotency-Key found it."""
+
+    grant: UUID
+    index: int
+    repeated: bool = False
+
+
+@transaction.atomic(durable=True)
+def grant(person: UUID, *, permission: Permission, at: datetime, idempotency_key: str | None = None) -> Granted:
+    """Law 1. The person's newest grant of a scope counts, even if it is shorter, and ends their withdrawal of it."""
+    images = lock(person, permission.images)
+    if known := _repeat(person, permission, idempotency_key):
+        return known
+    refuse_grants_in_doubt(at)
+    purposes = in_order(permission.purposes)
+    grantable = _grantable(person, images, chosen_by_id=permission.images != "all")
+    notice = _notice(grantable, permission)
+    until = _until(permission.until, notice, at)
+    act = Act.begin(Kind.GRANTED, at=at)
+    given = Grant(
+        person_id=person,
+        notice=notice,
+        audience=permission.audience,
+        until=until,
+        given_at=at,
+        act=act.id,
+        idempotency_key=idempotency_key,
+        request_digest=permission.digest(),
+    )
+    given.save(force_insert=True)
+    _give_lines(given, grantable, purposes)
+    recorded = record(act, [_item(given, image, purposes) for image in grantable])
+    return Granted(given.id, recorded.index)
+
+
+def _repeat(person: UUID, permission: Permission, key: str | None) -> Granted | None:
+    known = Grant.objects.filter(person=person, idempotency_key=key).first() if key else None
+    if known is None:
+        return None
+    if bytes(known.request_digest) != permission.digest():
+        raise IdempotencyMismatch("This Idempotency-Key was used for another grant. Use a new one.")
+    return Granted(known.id, Entry.objects.get(act=known.act).index, repeated=True)
+
+
+def _grantable(person: UUID, images: Sequence[Image], *, chosen_by_id: bool) -> list[Image]:
+    """Chosen one by one, every image must be grantable; of `all`, those that are not are left out."""
+    ids = [image.id for image in images]
+    shown = set(Depiction.objects.filter(image__any=ids, person=person, confirmed=True).values_list("image", flat=True))
+    revoked = set(CaseImage.objects.filter(image__any=ids, hold=Hold.REVOKED).values_list("image", flat=True))
+    kept = []
+    for image in images:
+        refused = _refusal(image, shown=image.id in shown, revoked=image.id in revoked)
+        if refused is None:
+            kept.append(image)
+        elif chosen_by_id:
+            raise refused
+    if not kept:
+        raise NothingToGrant("There is no image that you could grant. Add a picture of yourself first.")
+    return kept
+
+
+def _refusal(image: Image, *, shown: bool, revoked: bool) -> Refusal | None:
+    if not shown:
+        return NotDepicted("Only the person shown can grant this.")
+    if revoked:
+        return ImageRevoked("The registry has revoked this image.")
+    if image.state == ImageState.REJECTED:
+        return ImageRejected("This picture could not be read.")
+    return None
+
+
+def _notice(images: Sequence[Image], permission: Permission) -> Notice:
+    collections = {image.collection_id for image in images}
+    if len(collections) > 1:
+        raise CollectionsMixed("These images belong to several collections. Grant them one collection at a time.")
+    current = Notice.objects.filter(collection=collections.pop()).order_by("-version").first()
+    if current is None:
+        raise NoNotice("This collection has not published a notice yet.")
+    if permission.notice not in (None, current.id):
+        raise NoticeNotCurrent("The notice has changed. Read the current one and grant again.")
+    strange = [p for p in permission.purposes if p not in current.purposes]
+    if strange or permission.audience not in current.audiences:
+        raise ScopeNotOffered(f"The notice does not offer {strange[0] if strange else permission.audience!r}.")
+    return current
+
+
+def _until(asked: datetime | None, notice: Notice, at: datetime) -> datetime:
+    """Whole seconds, rounded down: never longer than meant."""
+    latest = (at + timedelta(days=notice.term_days)).replace(microsecond=0)
+    until = asked.replace(microsecond=0) if asked else latest
+    if until <= at:
+        raise UntilRefused("The end lies in the past.")
+    if until > latest:
+        raise UntilRefused(f"The notice allows grants of at most {notice.term_days} days.")
+    return until
+
+
+def _give_lines(given: Grant, images: Sequence[Image], purposes: Sequence[str]) -> None:
+    positions = [PURPOSES.index(purpose) for purpose in purposes]
+    lines = ((given.serial, image.id, position, GrantState.GIVEN) for image in images for position in positions)
+    insert_many(GrantLine, ("grant_id", "image_id", "purpose", "state"), lines)
+    scopes = bits_of(purposes, audiences=[given.audience])
+    WithdrawalLine.objects.all().lift(given.person_id, images=[image.id for image in images], scopes=scopes)
+
+
+def _item(given: Grant, image: Image, purposes: list[str]) -> Item:
+    particulars = {
+        "audience": given.audience,
+        "grant": str(given.id),
+        "notice": str(given.notice_id),
+        "purposes": purposes,
+        "until": int(given.until.timestamp()),
+    }
+    return Item("granted", image=image.id, person=given.person_id, particulars=particulars)

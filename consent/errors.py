@@ -1,0 +1,87 @@
+"""Refusals of this tier; see `registry/errors.py` for the tree's trunk."""
+
+from registry.errors import Conflict, Invalid
+
+
+class NoticeNotCurrent(Conflict):
+    """The notice named is not the published one; read the current notice and ask again."""
+
+    slug = "notice-not-current"
+
+
+class NoNotice(Conflict):
+    """The collection has published no notice, so nothing can be agreed to."""
+
+    slug = "no-notice"
+
+
+class ImageErased(Conflict):
+    """The image was erased; a grant can never bring it back."""
+
+    slug = "image-erased"
+
+
+class ImageRevoked(Conflict):
+    """The registry revoked the image; only a steward's act can end that."""
+
+    slug = "image-revoked"
+
+
+class ImageRejected(Conflict):
+    """The image could not be decoded; there is nothing to grant."""
+
+    slug = "image-rejected"
+
+
+class NotDepicted(Conflict):
+    """Only the person shown can grant; whoever brought the image can only withdraw it."""
+
+    slug = "not-depicted"
+
+
+class NothingToGrant(Conflict):
+    """`all` found no image that this person could grant."""
+
+    slug = "nothing-to-grant"
+
+
+class IdempotencyMismatch(Invalid):
+    """The Idempotency-Key was used before for something else."""
+
+    slug = "idempotency-mismatch"
+
+
+class UntilRefused(Invalid):
+    """The end lies in the past or beyond the notice's term."""
+
+    slug = "time-invalid"
+
+
+class ScopeNotOffered(Invalid):
+    """The notice offers no such purpose or audience."""
+
+    slug = "scope-not-offered"
+
+
+class CollectionsMixed(Invalid):
+    """One grant is given under one notice, so its images belong to one collection."""
+
+    slug = "collections-mixed"
+
+
+class CaseClosed(Conflict):
+    """The case was decided before."""
+
+    slug = "case-closed"
+
+
+class CursorAltered(Invalid):
+    """The cursor is not one that this registry wrote."""
+
+    slug = "cursor-altered"
+
+
+class ResyncRequired(Conflict):
+    """The cursor is ours, but of another feed, or ahead of the log: only a new snapshot helps."""
+
+    slug = "resync-required"

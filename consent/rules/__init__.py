@@ -1,0 +1,1 @@
+"""Pure functions and tables: no ORM, no clock, no settings, no randomness."""

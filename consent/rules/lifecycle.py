@@ -1,0 +1,79 @@
+"""The lives of a grant's line and of a case, as tables (DPV 2.3's states)."""
+
+from enum import StrEnum
+from typing import Final
+
+from registry.errors import MoveRefused
+
+
+class GrantState(StrEnum):
+    """States of one line (image, purpose) of a grant: `dpv:hasConsentStatus`."""
+
+    GIVEN = "given"  # the person moves next, or the clock
+    WITHDRAWN = "withdrawn"  # nobody: a new grant is a new record
+    REVOKED = "revoked"  # a steward
+
+
+class GrantMove(StrEnum):
+    """Who ended it says which: the person withdraws, the registry revokes."""
+
+    WITHDRAW = "withdraw"
+    REVOKE = "revoke"
+
+
+GRANT_MOVES: Final = {
+    (GrantState.GIVEN, GrantMove.WITHDRAW): GrantState.WITHDRAWN,
+    (GrantState.GIVEN, GrantMove.REVOKE): GrantState.REVOKED,
+}
+
+
+class CaseState(StrEnum):
+    """States of a case: `dpv:hasStatus` of a `dpv:RightExerciseActivity`."""
+
+    ACKNOWLEDGED = "acknowledged"  # a steward moves next
+    FULFILLED = "fulfilled"  # nobody
+    REJECTED = "rejected"  # nobody
+
+
+class CaseMove(StrEnum):
+    """How a steward closes a case."""
+
+    ACCEPT = "accept"
+    REJECT = "reject"
+
+
+CASE_MOVES: Final = {
+    (CaseState.ACKNOWLEDGED, CaseMove.ACCEPT): CaseState.FULFILLED,
+    (CaseState.ACKNOWLEDGED, CaseMove.REJECT): CaseState.REJECTED,
+}
+
+
+class Hold(StrEnum):
+    """What a case does to one image."""
+
+    RESTRICTED = "restricted"
+    LIFTED = "lifted"
+    REVOKED = "revoked"
+
+
+def grant_after(state: GrantState, move: GrantMove) -> GrantState:
+    """Raises MoveRefused where the table has no such move."""
+    try:
+        return GRANT_MOVES[state, move]
+    except KeyError:  # this line has already ended
+        raise MoveRefused(f"a line that is {state} cannot be moved by {move}") from None
+
+
+def case_after(state: CaseState, move: CaseMove) -> CaseState:
+    """Raises MoveRefused where the table has no such move."""
+    try:
+        return CASE_MOVES[state, move]
+    except KeyError:  # a decided case stays decided
+        raise MoveRefused(f"a case that is {state} cannot {move}") from None
+
+
+def record_state(lines: set[GrantState]) -> str:
+    """The DPV state of a whole grant, derived from its lines: given while any line is."""
+    if GrantState.GIVEN in lines:
+        return GrantState.GIVEN
+    return GrantState.WITHDRAWN if GrantState.WITHDRAWN in lines else GrantState.REVOKED

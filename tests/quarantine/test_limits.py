@@ -1,0 +1,255 @@
+"""What a hostile file may cost, and that its child's end is nobody else's."""
+
+import io
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from consentkit.formats import Rejection
+from service.demo.portraits import draw
+from service.quarantine import Crashed, Examined, Limits, Quarantine
+from service.quarantine.findings import Malformed, format_line, parse_line
+from tests import drawn
+
+
+@pytest.fixture(scope="module")
+def endless(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("hard") / "endless.jpg"
+    path.write_bytes(drawn.endless_jpeg())
+    return path
+
+
+@pytest.fixture
+def portrait(tmp_path: Path) -> Path:
+    path = tmp_path / "portrait.jpg"
+    path.write_bytes(drawn.jpeg())
+    return path
+
+
+@pytest.fixture
+def quarantine() -> Iterator[Quarantine]:
+    with Quarantine() as quarantine:
+        yield quarantine
+
+
+def children(process: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def first_child(server: int | None) -> int:
+    assert server is not None
+    for _ in range(500):
+        if found := children(server):
+            return found[0]
+        time.sleep(0.01)
+    raise AssertionError("no child appeared")
+
+
+def after_the_child_starts(quarantine: Quarantine, act: str, file: Path) -> list[object]:
+    """Examine in a thread; send the signal to the child or the server meanwhile; what came of it."""
+    came: list[object] = []
+
+    def run() -> None:
+        try:
+            came.append(quarantine.examine(file))
+        except Crashed as crashed:
+            came.append(crashed)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    child = first_child(quarantine.server_id)
+    time.sleep(0.2)
+    if act == "segfault":
+        os.kill(child, signal.SIGSEGV)
+    else:
+        assert quarantine.server_id is not None
+        os.kill(quarantine.server_id, signal.SIGKILL)
+    thread.join(10)
+    for _ in range(100):
+        if not Path(f"/proc/{child}").exists():
+            break
+        time.sleep(0.02)
+    assert not Path(f"/proc/{child}").exists(), "the child outlived its server"
+    return came
+
+
+def test_too_much_processor_time(endless: Path, portrait: Path) -> None:
+    with Quarantine(Limits(cpu=1)) as quarantine:
+        assert quarantine.examine(endless) == Rejection("image-too-complex")
+        assert isinstance(quarantine.examine(portrait), Examined)
+
+
+def test_too_long(endless: Path, portrait: Path) -> None:
+    with Quarantine(Limits(wall=0.5)) as quarantine:
+        before = time.perf_counter()
+        assert quarantine.examine(endless) == Rejection("image-too-complex")
+        assert time.perf_counter() - before < 2
+        assert isinstance(quarantine.examine(portrait), Examined)
+
+
+def test_too_much_memory(tmp_path: Path, portrait: Path) -> None:
+    large = tmp_path / "large.png"
+    large.write_bytes(drawn.png(drawn.portrait().resize((6000, 5000)), compress_level=1))
+    with Quarantine(Limits(memory=64 * 2**20)) as quarantine:
+        assert quarantine.examine(large) == Rejection("image-too-complex")
+        assert isinstance(quarantine.examine(portrait), Examined)
+
+
+def test_the_largest_allowed_pictures_fit_the_limits(quarantine: Quarantine, tmp_path: Path) -> None:
+    image = drawn.portrait()
+    hundred, forty = tmp_path / "100.jpg", tmp_path / "40.png"
+    hundred.write_bytes(
+        drawn.file(image.resize((10_000, 10_000)), "JPEG", quality=50, progressive=True, subsampling=0)
+    )
+    clear = image.resize((8000, 5000), Image.Resampling.NEAREST)
+    clear.putalpha(Image.linear_gradient("L").resize(clear.size))
+    forty.write_bytes(drawn.png(clear, compress_level=1))
+    for path in (hundred, forty):
+        assert isinstance(quarantine.examine(path), Examined), path
+
+
+def test_a_segfault_is_raised_and_the_next_file_is_examined(
+    quarantine: Quarantine, endless: Path, portrait: Path
+) -> None:
+    server = quarantine.server_id
+    (came,) = after_the_child_starts(quarantine, "segfault", endless)
+    assert isinstance(came, Crashed)
+    assert "-11" in str(came)
+    assert isinstance(quarantine.examine(portrait), Examined)
+    assert quarantine.server_id == server
+
+
+def test_a_server_killed_at_work_is_replaced(quarantine: Quarantine, endless: Path, portrait: Path) -> None:
+    server = quarantine.server_id
+    (came,) = after_the_child_starts(quarantine, "kill the server", endless)
+    assert isinstance(came, Crashed)
+    assert isinstance(quarantine.examine(portrait), Examined)
+    assert quarantine.server_id != server
+
+
+def test_a_server_killed_at_rest_is_replaced_without_a_word(quarantine: Quarantine, portrait: Path) -> None:
+    server = quarantine.server_id
+    assert server is not None
+    os.kill(server, signal.SIGKILL)
+    os.waitid(os.P_PID, server, os.WEXITED | os.WNOWAIT)  # dead, and not yet noticed
+    assert isinstance(quarantine.examine(portrait), Examined)
+    assert quarantine.server_id != server
+
+
+def test_a_forked_process_does_not_share_the_server(quarantine: Quarantine, portrait: Path) -> None:
+    if (child := os.fork()) == 0:
+        ours = quarantine.server_id
+        sound = isinstance(quarantine.examine(portrait), Examined) and quarantine.server_id != ours
+        quarantine.__exit__(None, None, None)
+        os._exit(0 if sound else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert isinstance(quarantine.examine(portrait), Examined)
+
+
+def test_threads_take_turns(quarantine: Quarantine, tmp_path: Path) -> None:
+    paths = []
+    for seed in range(4):
+        paths.append(tmp_path / f"{seed}.jpg")
+        paths[-1].write_bytes(drawn.jpeg(seed))
+    alone = [quarantine.examine(path) for path in paths]
+    together: dict[int, object] = {}
+    threads = [
+        threading.Thread(target=lambda n=n: together.__setitem__(n, quarantine.examine(paths[n % 4])))
+        for n in range(12)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[n] for n in range(12)] == alone * 3
+
+
+def test_a_child_has_no_rights(quarantine: Quarantine, endless: Path) -> None:
+    """Seen from outside, while one is at work."""
+
+    def run() -> None:
+        with pytest.raises(Crashed):
+            quarantine.examine(endless)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    child = first_child(quarantine.server_id)
+    time.sleep(0.3)
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{child}/status").read_text().splitlines())
+    limits = Path(f"/proc/{child}/limits").read_text()
+    descriptors = sorted(int(each.name) for each in Path(f"/proc/{child}/fd").iterdir())
+    network = Path(f"/proc/{child}/net/dev").read_text()
+    os.kill(child, signal.SIGKILL)
+    thread.join()
+    assert descriptors == [0, 1, 2]
+    assert status["NoNewPrivs"].strip() == "1"
+    if os.geteuid() == 0:
+        assert status["Uid"].split() == ["65534"] * 4
+        assert status["CapEff"].strip() == "0" * 16
+        assert "eth" not in network
+    for name in ("core file size", "file size", "processes"):
+        (line,) = [each for each in limits.splitlines() if each.lower().startswith(f"max {name} ")]
+        assert line.lower().removeprefix(f"max {name}").split()[:2] == ["0", "0"]
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
+def test_mutated_files_are_answered_and_never_stop_the_server(
+    quarantine: Quarantine, tmp_path: Path, form: str
+) -> None:
+    sound = drawn.file(drawn.portrait(size=(96, 120)), form)
+    server = quarantine.server_id
+    path = tmp_path / "mutated"
+    for file in drawn.mutated(sound, 200):
+        path.write_bytes(file)
+        assert isinstance(quarantine.examine(path), Examined | Rejection)
+    assert quarantine.server_id == server
+
+
+def test_an_answer_goes_over_the_wire_and_back(quarantine: Quarantine, portrait: Path) -> None:
+    found = quarantine.examine(portrait)
+    assert parse_line(format_line(found)) == found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"[]",
+        b"7",
+        b"null",
+        b"[" * 100_000,
+        b'{"rejected": "allowed"}',
+        b'{"rejected": ["image-corrupt"]}',
+        b'{"width": 1, "height": 1, "media_type": "text/html", "fingerprints": [], "preview": ""}',
+        (
+            b'{"width": 1, "height": 1, "media_type": "image/png",'
+            b' "fingerprints": [["phash256", 1, "00"]], "preview": "/9j/2Q=="}'
+        ),
+        b'{"width": 1, "height": 1, "media_type": "image/png", "fingerprints": 3, "preview": "PGh0bWw+"}',
+        b'{"width": true, "height": 1, "media_type": "image/png", "fingerprints": 3, "preview": "PGh0bWw+"}',
+    ],
+)
+def test_a_child_that_was_taken_over_is_not_believed(line: bytes) -> None:
+    with pytest.raises(Malformed):
+        parse_line(line)
+
+
+def test_the_drawn_portraits_are_all_different_and_all_accepted(
+    quarantine: Quarantine, tmp_path: Path
+) -> None:
+    bits = []
+    for seed in range(16):
+        path = tmp_path / f"{seed}.jpg"
+        path.write_bytes(draw(seed, (256, 320)))
+        found = quarantine.examine(path)
+        assert isinstance(found, Examined)
+        bits.append(int.from_bytes(found.fingerprints[0].bits))
+    assert min((a ^ b).bit_count() for i, a in enumerate(bits) for b in bits[:i]) > 60
+    assert draw(3, (128, 160)) == draw(3, (128, 160))
+    assert Image.open(io.BytesIO(draw(3))).size == (640, 800)

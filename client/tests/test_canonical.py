@@ -13,11 +13,7 @@ from consentkit.errors import Malformed
 
 SAFE = 2**53 - 1
 values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-SAFE, SAFE)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(),
+    st.none() | st.booleans() | st.integers(-SAFE, SAFE) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
@@ -121,9 +117,7 @@ def test_junk_is_malformed_or_the_one_form(data: bytes) -> None:
     assert canonical.encode(value) == data
 
 
-@pytest.mark.parametrize(
-    "value", [float("nan"), float("inf"), 2**53, {1: 2}, {"\ud800": 1}, "\ud800", b"x", {1}]
-)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53, {1: 2}, {"\ud800": 1}, "\ud800", b"x", {1}])
 def test_what_json_cannot_hold_is_malformed(value: Any) -> None:
     with pytest.raises(Malformed):
         canonical.encode(value)
@@ -163,9 +157,7 @@ def test_decimals_round_trip(number: int) -> None:
     assert canonical.from_decimal(str(number)) == number
 
 
-@pytest.mark.parametrize(
-    "digits", ["", "00", "01", "-1", "+1", "1 ", "1_0", "٣", "1\n", str(2**63), "9" * 5000]
-)
+@pytest.mark.parametrize("digits", ["", "00", "01", "-1", "+1", "1 ", "1_0", "٣", "1\n", str(2**63), "9" * 5000])
 def test_decimals_in_any_other_form(digits: str) -> None:
     with pytest.raises(Malformed):
         canonical.from_decimal(digits)

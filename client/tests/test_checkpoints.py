@@ -16,9 +16,7 @@ from consentkit.notes import Signer
 SIGNER = Signer("registry.example/log", bytes(range(32)))
 ONE = Checkpoint("registry.example/log", 20_852_163, bytes(range(32)))
 ONE_TEXT = "registry.example/log\n20852163\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n"
-CLOSE = Close(
-    size=7, count=3, digest="0f" * 32, cursor="c2l6ZQ", issued_at=1_790_000_000, not_after=1_790_604_800
-)
+CLOSE = Close(size=7, count=3, digest="0f" * 32, cursor="c2l6ZQ", issued_at=1_790_000_000, not_after=1_790_604_800)
 LIST = PartList(
     collection="01996d1e-0000-7000-8000-000000000000",
     audience="research",

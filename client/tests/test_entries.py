@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from consentkit.entries import LEAF_BYTES, Kind, Leaf, commitment
 from consentkit.errors import Malformed
 
-leaves = st.builds(
-    Leaf, st.sampled_from(Kind), st.integers(0, 2**53 - 1), st.binary(min_size=32, max_size=32)
-)
+leaves = st.builds(Leaf, st.sampled_from(Kind), st.integers(0, 2**53 - 1), st.binary(min_size=32, max_size=32))
 ONE = Leaf(Kind.WITHDRAWN, 1_790_000_000, bytes(range(32)))
 ONE_BYTES = (
     b'{"items":"000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f",'

@@ -91,9 +91,7 @@ def test_a_cell_is_the_exact_mean_of_what_it_covers(size: tuple[int, int]) -> No
     small = preparation.area_reduced(pixels)
     for row, column in ((0, 0), (17, 40), (63, 63), (31, 5)):
         total = sum(
-            down * across * int(pixels[y, x])
-            for y, down in shares(row, height)
-            for x, across in shares(column, width)
+            down * across * int(pixels[y, x]) for y, down in shares(row, height) for x, across in shares(column, width)
         )
         exact = Fraction(total) / Fraction(height * width, 64 * 64)
         assert abs(exact - int(small[row, column])) <= Fraction(1, 2)

@@ -139,9 +139,7 @@ def test_every_small_tree_is_the_definition(size: int) -> None:
     for index in range(size):
         siblings = merkle.inclusion_path(index, size, NODE)
         assert siblings == path(index, DATA[:size])
-        merkle.verify_inclusion(
-            merkle.leaf_hash(DATA[index]), index=index, size=size, path=siblings, root=root
-        )
+        merkle.verify_inclusion(merkle.leaf_hash(DATA[index]), index=index, size=size, path=siblings, root=root)
 
 
 @pytest.mark.parametrize("new", SMALL)
@@ -207,9 +205,7 @@ def test_a_changed_inclusion_proof_is_refused(data: st.DataObject) -> None:
         (leaf, index, size, siblings, flipped(root, bit)),
     ):
         with pytest.raises(BadProof):
-            merkle.verify_inclusion(
-                forged[0], index=forged[1], size=forged[2], path=forged[3], root=forged[4]
-            )
+            merkle.verify_inclusion(forged[0], index=forged[1], size=forged[2], path=forged[3], root=forged[4])
 
 
 @given(st.data())
@@ -281,6 +277,4 @@ def test_ten_thousand_items_are_quick() -> None:
     paths = merkle.items_paths(commitments)
     assert time.monotonic() - begun < 2
     assert {len(siblings) for siblings in paths} == {14}
-    merkle.verify_item(
-        commitments[9_999], position=9_999, path=paths[9_999], root=merkle.items_root(commitments)
-    )
+    merkle.verify_item(commitments[9_999], position=9_999, path=paths[9_999], root=merkle.items_root(commitments))

@@ -14,23 +14,16 @@ TEXT = "first\n\nthird — é\n"
 NOTE = SIGNER.sign(TEXT)
 SIGNATURE_LINE = NOTE.removeprefix(TEXT + "\n")
 
-note_letters = st.characters(
-    exclude_categories=["Cs"], exclude_characters=[chr(c) for c in range(32) if c != 10]
-)
+note_letters = st.characters(exclude_categories=["Cs"], exclude_characters=[chr(c) for c in range(32) if c != 10])
 texts = st.text(note_letters, max_size=40).map(lambda text: text + "\n")
-names = st.text(
-    st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"], exclude_characters="+"), min_size=1
-)
+names = st.text(st.characters(exclude_categories=["Cs", "Zs", "Zl", "Zp", "Cc"], exclude_characters="+"), min_size=1)
 
 
 def test_a_key_known_elsewhere() -> None:
     """The example key of Go's sumdb/note package, which wrote the format down first."""
     skey = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz"
     vkey = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW"
-    text = (
-        "If you think cryptography is the answer to your problem,\n"
-        "then you don't know what your problem is.\n"
-    )
+    text = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n"
     signature = "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM="
     note = f"{text}\n— PeterNeumann {signature}\n"
     assert str(Signer.parse(skey).verifier) == vkey

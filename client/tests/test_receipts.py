@@ -32,9 +32,7 @@ def receipt(
     return Receipt(
         index=index,
         leaf=leaf,
-        items=tuple(
-            OpenedItem(at, salts[at], items[at], tuple(merkle.items_path(commitments, at))) for at in opened
-        ),
+        items=tuple(OpenedItem(at, salts[at], items[at], tuple(merkle.items_path(commitments, at))) for at in opened),
         path=tuple(merkle.inclusion_path(index, size, node)),
         checkpoint=sign_checkpoint(Checkpoint(signer.name, size, merkle.root(size, node)), signer),
     )
@@ -209,9 +207,7 @@ def test_lines_of_any_other_form_are_malformed(old: str, new: str) -> None:
         Receipt.decode(text.replace(old, new).encode())
 
 
-@given(
-    st.binary(max_size=60) | st.text(max_size=60).map(lambda text: f"c2sp.org/tlog-proof@v1\n{text}".encode())
-)
+@given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: f"c2sp.org/tlog-proof@v1\n{text}".encode()))
 def test_junk_is_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):
         Receipt.decode(data)

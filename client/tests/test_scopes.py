@@ -32,9 +32,7 @@ def test_every_scope_has_its_number() -> None:
     assert [scope(purpose, audience) for purpose in PURPOSES for audience in AUDIENCES] == list(range(SCOPES))
 
 
-@pytest.mark.parametrize(
-    ("purpose", "audience"), [("ai_training", "all"), ("training", "research"), ("", "")]
-)
+@pytest.mark.parametrize(("purpose", "audience"), [("ai_training", "all"), ("training", "research"), ("", "")])
 def test_a_scope_that_is_not_ours(purpose: str, audience: str) -> None:
     with pytest.raises(Malformed):
         scope(purpose, audience)
@@ -54,9 +52,7 @@ def test_every_wire_reason_has_its_code() -> None:
         (9, 2**40, "remove", "0401" + "0000010000000000" + "01"),
     ],
 )
-def test_a_row_digest_is_that_of_its_bytes(
-    number: int, until: int | None, reason: str | None, tail: str
-) -> None:
+def test_a_row_digest_is_that_of_its_bytes(number: int, until: int | None, reason: str | None, tail: str) -> None:
     digest = hashlib.sha256(IMAGE + SHA256 + bytes.fromhex(tail)).hexdigest()
     assert row_digest(IMAGE, SHA256, number, until, reason) == int(digest, 16) < FEED_MODULUS
 

@@ -105,9 +105,7 @@ def test_a_bundle_has_big_endian_lengths() -> None:
     assert tiles.encode_bundle([b"a", b"", b"b" * 258]) == b"\x00\x01a\x00\x00\x01\x02" + b"b" * 258
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\x00", b"\x00\x01", b"\x00\x02a", b"\x00\x00\x00", b"\x00\x00" * 257]
-)
+@pytest.mark.parametrize("data", [b"", b"\x00", b"\x00\x01", b"\x00\x02a", b"\x00\x00\x00", b"\x00\x00" * 257])
 def test_a_broken_bundle_is_malformed(data: bytes) -> None:
     with pytest.raises(Malformed):
         tiles.decode_bundle(data)

@@ -10,8 +10,6 @@ ConsentkitError
 """
 
 
-
-
 class ConsentkitError(Exception):
     """Any error of this package. None of them means that something is permitted."""
 

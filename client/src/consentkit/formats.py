@@ -38,22 +38,17 @@ Slug = Literal[
 
 REJECTIONS: Final[Mapping[Slug, str]] = {
     "upload-too-large": "This file is larger than 40 MB. Send a smaller copy of the picture.",
-    "format-not-allowed": (
-        "We cannot take this kind of file. Save the picture as JPEG, PNG or WebP and send that."
-    ),
+    "format-not-allowed": ("We cannot take this kind of file. Save the picture as JPEG, PNG or WebP and send that."),
     "image-empty": "This file is empty. Choose the picture again and send it once more.",
     "image-unrecognised": "This file is not a picture that we can read. Send a JPEG, PNG or WebP picture.",
     "image-animated": (
-        "This file moves, or holds more than one picture. Save the one you mean as a plain JPEG or PNG "
-        "and send that."
+        "This file moves, or holds more than one picture. Save the one you mean as a plain JPEG or PNG and send that."
     ),
     "image-too-large": (
         "This picture has too many pixels. Send a smaller copy: at most 16,000 pixels on a side, and at "
         "most 100 million in all as JPEG or 40 million as PNG or WebP."
     ),
-    "image-too-small": (
-        "This picture is too small to recognise again. Send one with at least 64 pixels on each side."
-    ),
+    "image-too-small": ("This picture is too small to recognise again. Send one with at least 64 pixels on each side."),
     "image-aspect": (
         "This picture is too long and narrow. Crop it until the long side is at most 20 times the short one."
     ),
@@ -62,8 +57,7 @@ REJECTIONS: Final[Mapping[Slug, str]] = {
     ),
     "image-corrupt": "This file is damaged. Open it in a picture viewer, save a fresh copy and send that.",
     "image-too-complex": (
-        "This file takes too long to read. Open it in a picture viewer, save it as a plain JPEG and send "
-        "that."
+        "This file takes too long to read. Open it in a picture viewer, save it as a plain JPEG and send that."
     ),
     "image-no-content": (
         "This picture is fully transparent, so there is nothing to see. Send one that shows something."
@@ -134,6 +128,4 @@ def _known(head: bytes) -> bool:
 def _svg(head: bytes) -> bool:
     """SVG by its root element; HTML with a drawing in it is not SVG."""
     text = head[:HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return text.startswith(b"<svg") or (
-        text.startswith((b"<?xml", b"<!doctype svg", b"<!--")) and b"<svg" in text
-    )
+    return text.startswith(b"<svg") or (text.startswith((b"<?xml", b"<!doctype svg", b"<!--")) and b"<svg" in text)

@@ -51,9 +51,7 @@ def drawn(seed: int, width: int, height: int) -> Pixels:
         for octave in (1, 2, 3, 5, 8, 13):
             along = next(step) % 2001 - 1000  # a wave's direction, in thousandths of the sides
             across = next(step) % 2001 - 1000
-            phase = (
-                (along * x * octave * 4) // width + (across * y * octave * 4) // height + next(step) % 4000
-            )
+            phase = (along * x * octave * 4) // width + (across * y * octave * 4) // height + next(step) % 4000
             total += abs(phase % 4000 - 2000) * (16 // octave + 1)
         channels.append(total * 255 // max(int(total.max()), 1))
     return np.stack(channels, axis=2).astype(np.uint8)

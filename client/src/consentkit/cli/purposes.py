@@ -1,0 +1,20 @@
+"""The purposes as choices of an option."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Purpose(StrEnum):
+    """What the images are for: `scopes.PURPOSES`, by a test."""
+
+    AI_TRAINING = "ai_training"
+    AI_GENERATIVE_TRAINING = "ai_generative_training"
+    AI_INFERENCE = "ai_inference"
+    DATA_MINING = "data_mining"
+    EVALUATION = "evaluation"
+
+
+PurposeOption = Annotated[Purpose, typer.Option("--purpose", help="What the images are for.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]

@@ -1,0 +1,105 @@
+"""Whether this machine is set up to ask, and what to do if not. Each finding is of one thing."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+
+from consentkit.checkpoints import open_checkpoint
+from consentkit.errors import BadProof, ConsentkitError, Malformed
+from consentkit.settings import Settings
+from consentkit.transport import Transport
+from consentkit.trust import CLOCK_SKEW, require_young
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, whether it is as it must be, and what it is or what to do."""
+
+    what: str
+    fine: bool
+    says: str
+
+
+def examine() -> Iterator[Finding]:
+    """Settings first; without an address nothing else can be looked at."""
+    try:
+        settings = Settings.read()
+        url = settings.require_url()
+    except ConsentkitError as error:  # says what to set
+        yield Finding("settings", fine=False, says=str(error))
+        return
+    yield Finding("settings", fine=True, says=f"{url}, state under {settings.home}")
+    with Transport(url, key=settings.key) as transport:
+        yield _network(transport)
+        yield _key(settings, transport)
+        yield _log(settings, transport)
+        yield _clock(transport)
+    yield _state(settings)
+
+
+def _network(transport: Transport) -> Finding:
+    try:
+        transport.log("checkpoint")
+    except ConsentkitError as error:  # says what to check
+        return Finding("network", fine=False, says=str(error))
+    return Finding("network", fine=True, says="the registry answers")
+
+
+def _key(settings: Settings, transport: Transport) -> Finding:
+    """Asks for the snapshot, which names the purposes of the key and changes nothing."""
+    try:
+        settings.require_key()
+        answer = transport.get("snapshot")
+    except ConsentkitError as error:  # no key, or one that the registry does not know
+        return Finding("key", fine=False, says=str(error))
+    purposes = answer.get("purposes") if isinstance(answer, dict) else None
+    return Finding("key", fine=True, says=f"the registry knows it, for {', '.join(map(str, purposes or []))}")
+
+
+def _log(settings: Settings, transport: Transport) -> Finding:
+    try:
+        verifier = settings.require_verifier()
+        checkpoint = open_checkpoint(transport.log("checkpoint"), verifier)
+    except (BadProof, Malformed) as error:  # another registry's key, or another registry's log
+        return Finding(
+            "log key",
+            fine=False,
+            says=f"CONSENTKIT_LOG_KEY does not verify this log ({error}): ask the registry's operator which is right",
+        )
+    except ConsentkitError as error:  # not set, or the log is not there
+        return Finding("log key", fine=False, says=str(error))
+    return Finding("log key", fine=True, says=f"it signs {checkpoint.origin}, {checkpoint.size} entries")
+
+
+def _clock(transport: Transport) -> Finding:
+    try:
+        theirs = parsedate_to_datetime(transport.date())
+    except ConsentkitError as error:  # nobody to compare with
+        return Finding("clock", fine=False, says=str(error))
+    except ValueError:  # no Date header, or not a date
+        return Finding("clock", fine=True, says="the registry does not say its time")
+    ahead = round(time.time() - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)).timestamp())
+    if abs(ahead) > CLOCK_SKEW:
+        words = f"{abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} the registry: set this machine's clock"
+        return Finding("clock", fine=False, says=words)
+    return Finding("clock", fine=True, says=f"within {CLOCK_SKEW} s of the registry's")
+
+
+def _state(settings: Settings) -> Finding:
+    at = time.time()
+    try:
+        from consentkit.state import Store
+    except ModuleNotFoundError as error:  # the extra is not installed: `check` and `verify` work without
+        return Finding("state", fine=True, says=f"none without {error.name}: pip install 'consentkit[filter]' to sync")
+    try:
+        store = Store(settings.home, url=settings.require_url(), key=settings.require_key())
+        state = store.load(settings.require_verifier())
+        if state is None:
+            return Finding("state", fine=True, says="nothing synced yet: run consentkit sync")
+        require_young(state.close, max_age=settings.max_age, at=at)
+    except ConsentkitError as error:  # damaged, of another key, or too old
+        return Finding("state", fine=False, says=str(error))
+    age = max(int(at - state.close.issued_at), 0)
+    return Finding("state", fine=True, says=f"{state.close.count} images at log size {state.size}, {age} s old")

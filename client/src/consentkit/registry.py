@@ -1,0 +1,131 @@
+"""The registry as a Python program sees it. Every doubt is an exception, never "allowed"."""
+
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from consentkit import checks
+from consentkit import keys as keys_
+from consentkit.checks import Answer, By
+from consentkit.errors import Stale
+from consentkit.filtering import Judge
+from consentkit.rows import SHA256_BYTES
+from consentkit.settings import Settings
+from consentkit.state import State, Store
+from consentkit.syncing import sync
+from consentkit.transport import Transport
+from consentkit.trust import require_young
+
+LEASE: Final = 900
+"""Seconds for which a synced state answers before it is synced again."""
+
+Row = TypeVar("Row", bound=Mapping[str, Any])
+
+
+class Registry:
+    """One registry, asked with one key; what is not given comes from the environment.
+
+    `check` asks now. `is_allowed`, `mask` and `filter_allowed` work from the synced state, and sync it first
+    whenever its last sync is older than `LEASE`; a sync that fails is their failure.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        key: str | None = None,
+        *,
+        log_key: str | None = None,
+        home: Path | str | None = None,
+    ) -> None:
+        """Raises Misuse for a setting that cannot be used."""
+        given = {"CONSENTKIT_HOME": str(home)} if home is not None else {}
+        settings = Settings.read({**_environment(), **given})
+        self.settings = replace(
+            settings,
+            url=settings.url if url is None else url.rstrip("/"),
+            key=settings.key if key is None else key,
+            log_key=settings.log_key if log_key is None else log_key,
+        )
+        self._state: State | None = None
+        self._synced = 0.0
+        self._judges: dict[str, Judge] = {}
+
+    def check(self, keys: Sequence[str], *, purpose: str, by: By = "sha256") -> Answer:
+        """The registry's decisions now, in the order of the keys: digests (64 lower-case hex) or image ids."""
+        with self._transport() as transport:
+            return checks.check(transport, keys, purpose=purpose, by=by, at=datetime.now(UTC))
+
+    def sync(self) -> State:
+        """The newest state, stored. Raises Unreachable, Malformed, BadProof, Inconsistent or Stale."""
+        verifier = self.settings.require_verifier()
+        with self._transport() as transport:
+            state = sync(transport, self._store(), verifier)
+        require_young(state.close, max_age=self.settings.max_age, at=time.time())
+        self._hold(state)
+        return state
+
+    def offline(self) -> State:
+        """The state as last synced, without asking anybody. Raises Stale, or BadProof if it was changed."""
+        state = self._store().load(self.settings.require_verifier())
+        if state is None:
+            raise Stale("nothing is synced for this registry and key: run consentkit sync")
+        require_young(state.close, max_age=self.settings.max_age, at=time.time())
+        return state
+
+    def is_allowed(self, sha256: str, *, purpose: str) -> bool:
+        """Whether the image with this digest is permitted for the purpose."""
+        return bool(self.mask([sha256], purpose=purpose)[0])
+
+    def mask(self, keys: Any, *, purpose: str) -> NDArray[np.bool_]:
+        """For each key whether it is permitted. Keys: a sequence of hex digests or 32 bytes, or an Arrow array."""
+        return self._judge(purpose).keep(keys_.from_arrow(_as_arrow(keys)))
+
+    def filter_allowed(self, rows: Iterable[Row], *, purpose: str, key: str = "sha256") -> list[Row]:
+        """The rows whose digest under `key` is permitted, in their order. A row without one is not."""
+        listed = list(rows)
+        mask = self.mask([row.get(key) for row in listed], purpose=purpose)
+        return [row for row, allowed in zip(listed, mask, strict=True) if allowed]
+
+    def _judge(self, purpose: str) -> Judge:
+        state = self._state
+        # A monotonic clock: the lease ends even if somebody sets the time back.
+        if state is None or time.monotonic() - self._synced > LEASE:
+            state = self.sync()
+        if purpose not in self._judges:
+            self._judges[purpose] = Judge(state, purpose, self.settings.max_age, time.time)
+        return self._judges[purpose]
+
+    def _hold(self, state: State) -> None:
+        self._state, self._synced, self._judges = state, time.monotonic(), {}
+
+    def _transport(self) -> Transport:
+        return Transport(self.settings.require_url(), key=self.settings.require_key())
+
+    def _store(self) -> Store:
+        return Store(self.settings.home, url=self.settings.require_url(), key=self.settings.require_key())
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return dict(os.environ)
+
+
+def _as_arrow(keys: Any) -> Any:
+    """Anything that is neither a hex digest nor 32 bytes becomes null: unknown, never permitted."""
+    if isinstance(keys, pa.Array | pa.ChunkedArray):
+        return keys
+    return pa.array([_as_hex(key) for key in keys], pa.string())
+
+
+def _as_hex(key: object) -> str | None:
+    if isinstance(key, bytes):
+        return key.hex() if len(key) == SHA256_BYTES else None
+    return key if isinstance(key, str) and key.isascii() else None

@@ -1,0 +1,224 @@
+"""The synced state on disk: the rows as one Arrow file, and the notes that sign them.
+
+One folder for each registry and key. `state.json` names the rows by their SHA-256, so a state is replaced in
+one rename: a crash at any step leaves the old state whole, and at worst a file that the next sync removes.
+
+Invariant
+  * What does not agree with its own digest, or with the log's signature, is an error; never an empty list.
+"""
+
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import pyarrow as pa
+
+from consentkit import canonical
+from consentkit.checkpoints import open_checkpoint
+from consentkit.closes import Close, PartList, open_close, open_list
+from consentkit.errors import BadProof, BadSignature, Malformed
+from consentkit.notes import Verifier
+from consentkit.rows import IMAGE_BYTES, SHA256_BYTES, Bytes, Rows
+from consentkit.trust import Trust
+
+VERSION: Final = 1
+
+_STATE: Final = "state.json"
+_LOCK: Final = "lock"
+_ROWS: Final = ".arrow"
+_PARTIAL: Final = ".part"
+
+
+class Damaged(BadProof):
+    """The state on disk is not what was written."""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What the log's key signed: its checkpoint, the feed's close, the list of the snapshot it began with."""
+
+    checkpoint: str
+    close: str
+    parts: str
+
+
+@dataclass(frozen=True)
+class State:
+    """What the registry said at one size: rows, and the statements that vouch for them."""
+
+    rows: Rows
+    close: Close
+    parts: PartList
+    trust: Trust
+    notes: Notes
+
+    @property
+    def size(self) -> int:
+        """The log's size at which the rows are true."""
+        return self.close.size
+
+    @classmethod
+    def opened(cls, rows: Rows, notes: Notes, verifier: Verifier) -> Self:
+        """The state of these notes. Raises Malformed or BadProof."""
+        close = open_close(notes.close, verifier)
+        checkpoint = open_checkpoint(notes.checkpoint, verifier)
+        parts = open_list(notes.parts, verifier)
+        return cls(rows, close, parts, Trust(verifier, checkpoint, close), notes)
+
+
+class Store:
+    """The folder of one registry and key."""
+
+    def __init__(self, home: Path, *, url: str, key: str) -> None:
+        name = hashlib.sha256(f"{url}\n{key}".encode()).hexdigest()[:32]
+        self.folder = home / "states" / name
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One sync at a time. The lock ends with the process that holds it."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self.folder / _LOCK).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def load(self, verifier: Verifier) -> State | None:
+        """The state, or None before the first sync. Raises Damaged, or BadSignature by another key."""
+        written = self._written()
+        while written is not None:
+            try:
+                return self._load(written, verifier)
+            except FileNotFoundError as error:  # a sync has just replaced these rows, or somebody removed them
+                again = self._written()
+                if again == written:
+                    raise self._damaged("its rows are missing") from error
+                written = again
+        return None
+
+    def save(self, state: State) -> None:
+        """Replaces the state. The order matters: rows are on disk before anything names them."""
+        name = self._save_rows(state.rows)
+        notes = state.notes
+        written = canonical.encode(
+            {
+                "checkpoint": notes.checkpoint,
+                "close": notes.close,
+                "list": notes.parts,
+                "rows": name,
+                "v": VERSION,
+            }
+        )
+        partial = self.folder / (_STATE + _PARTIAL)
+        with partial.open("wb") as file:
+            file.write(written)
+            _flush(file)
+        partial.replace(self.folder / _STATE)  # crash before: the old state; after: the new one
+        self._forget_others(name)
+
+    def clear_partial(self) -> None:
+        """Removes what a crash left. Only under the lock."""
+        for path in self.folder.glob(f"*{_PARTIAL}"):
+            path.unlink()
+
+    def _written(self) -> bytes | None:
+        try:
+            return (self.folder / _STATE).read_bytes()
+        except FileNotFoundError:  # never synced
+            return None
+
+    def _load(self, written: bytes, verifier: Verifier) -> State:
+        try:
+            checkpoint, close, parts, name, version = canonical.fields(
+                canonical.decode(written), "checkpoint", "close", "list", "rows", "v"
+            )
+            if canonical.whole(version) != VERSION:
+                raise Malformed(f"a state of version {version}")
+            notes = Notes(canonical.text(checkpoint), canonical.text(close), canonical.text(parts))
+            listed = open_list(notes.parts, verifier)
+            rows = self._load_rows(canonical.from_hex(name, size=SHA256_BYTES).hex(), listed)
+            state = State.opened(rows, notes, verifier)
+        except BadSignature as error:  # CONSENTKIT_LOG_KEY is another, or somebody wrote the state
+            raise BadSignature(
+                f"the synced state in {self.folder} does not hold under CONSENTKIT_LOG_KEY ({error}): "
+                "check that key; if it is right, remove the folder and sync again"
+            ) from error
+        except Malformed as error:  # cut, or written over
+            raise self._damaged(str(error)) from error
+        if len(rows) != state.close.count:
+            raise self._damaged("it has another number of rows than was signed")
+        return state
+
+    def _damaged(self, reason: str) -> Damaged:
+        return Damaged(
+            f"the synced state in {self.folder} is damaged ({reason}): remove that folder and run consentkit sync"
+        )
+
+    def _save_rows(self, rows: Rows) -> str:
+        partial = self.folder / ("rows" + _PARTIAL)
+        batch = _as_batch(rows)
+        with partial.open("wb") as file, pa.ipc.new_file(file, batch.schema) as writer:
+            writer.write_batch(batch)
+        with partial.open("rb+") as again:
+            name = hashlib.file_digest(again, "sha256").hexdigest()
+            _flush(again)
+        partial.replace(self.folder / (name + _ROWS))
+        return name
+
+    def _load_rows(self, name: str, listed: PartList) -> Rows:
+        path = self.folder / (name + _ROWS)
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != name:
+                raise Malformed("its rows have changed")
+        try:
+            batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+            return _from_batch(batch, listed)
+        except (pa.ArrowException, KeyError) as error:  # whole, but written by another version
+            raise Malformed(f"its rows cannot be read: {error}") from error
+
+    def _forget_others(self, name: str) -> None:
+        """Readers that mapped an older file keep it until they end."""
+        for path in self.folder.glob(f"*{_ROWS}"):
+            if path.stem != name:
+                path.unlink()
+
+
+def _as_batch(rows: Rows) -> Any:
+    columns = {"sha256": _fixed(rows.sha256, SHA256_BYTES), "image": _fixed(rows.image, IMAGE_BYTES)}
+    for position, purpose in enumerate(rows.purposes):
+        columns[f"{purpose}_until"] = pa.array(rows.until[position])
+        columns[f"{purpose}_reason"] = pa.array(rows.reason[position])
+    return pa.record_batch(columns)
+
+
+def _fixed(values: Bytes, size: int) -> Any:
+    held = pa.py_buffer(np.ascontiguousarray(values).reshape(-1))
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(size), len(values), [None, held])
+
+
+def _from_batch(batch: Any, listed: PartList) -> Rows:
+    """Rows on the mapped file itself: nothing is copied but the purposes' columns."""
+    count = batch.num_rows
+    untils = [np.asarray(batch.column(f"{p}_until")) for p in listed.purposes]
+    reasons = [np.asarray(batch.column(f"{p}_reason")) for p in listed.purposes]
+    return Rows(
+        listed.purposes,
+        listed.audience,
+        np.frombuffer(batch.column("sha256").buffers()[1], np.uint8)[: count * SHA256_BYTES].reshape(count, -1)
+        if count
+        else np.empty((0, SHA256_BYTES), np.uint8),
+        np.frombuffer(batch.column("image").buffers()[1], np.uint8)[: count * IMAGE_BYTES].reshape(count, -1)
+        if count
+        else np.empty((0, IMAGE_BYTES), np.uint8),
+        np.stack(untils),
+        np.stack(reasons),
+    )
+
+
+def _flush(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())

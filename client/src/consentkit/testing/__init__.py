@@ -1,0 +1,6 @@
+"""For the tests of those who use consentkit: a real registry on this machine, which can be made to lie."""
+
+from consentkit.testing.pictures import picture
+from consentkit.testing.simulator import Simulator
+
+__all__ = ["Simulator", "picture"]

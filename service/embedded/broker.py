@@ -48,9 +48,7 @@ class Broker:
         self._process = processes.start(
             [str(self._program), *options], log=self._log, orphaned=signal.SIGTERM, keep=self._keep
         )
-        processes.wait_until(
-            self._answers, process=self._process, name=self.name, log=self._log, within=READY_SECONDS
-        )
+        processes.wait_until(self._answers, process=self._process, name=self.name, log=self._log, within=READY_SECONDS)
 
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None

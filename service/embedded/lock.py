@@ -57,9 +57,7 @@ def _take(descriptor: int, home: Path) -> None:
         except BlockingIOError:  # held: refuse for a live owner, wait for a dead one's servers
             pid = _live_owner(descriptor)
             if pid is not None:
-                raise HomeInUse(
-                    f"{home} is in use by process {pid}. Stop it first, or give another --home."
-                ) from None
+                raise HomeInUse(f"{home} is in use by process {pid}. Stop it first, or give another --home.") from None
             if time.monotonic() > deadline:
                 raise HomeInUse(f"{home} is still in use by the servers of a killed supervisor.") from None
             time.sleep(0.05)

@@ -68,9 +68,7 @@ class Postgres:
             orphaned=signal.SIGINT,
             keep=self._keep,
         )
-        processes.wait_until(
-            self._accepts, process=self._process, name=self.name, log=self._log, within=READY_SECONDS
-        )
+        processes.wait_until(self._accepts, process=self._process, name=self.name, log=self._log, within=READY_SECONDS)
 
     def runs(self) -> bool:
         return self._process is not None and self._process.poll() is None

@@ -71,8 +71,6 @@ def servers(home: Path, *, durable: bool = True) -> Iterator[Servers]:
             owned.append(server)
             return server.url
 
-        addresses = Addresses(
-            database_url=address("DATABASE_URL", Postgres), redis_url=address("REDIS_URL", Broker)
-        )
+        addresses = Addresses(database_url=address("DATABASE_URL", Postgres), redis_url=address("REDIS_URL", Broker))
         stack.enter_context(published(home, addresses))
         yield Servers(addresses, owned=owned)

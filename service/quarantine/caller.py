@@ -21,7 +21,7 @@ _GRACE: Final = 5.0  # seconds beyond a file's own limit, after which the server
 _START: Final = 60.0  # seconds to import everything on a busy machine
 
 
-class Crashed(RuntimeError):  # noqa: N818 - what happened, in the house's words
+class Crashed(RuntimeError):
     """A child or the server ended without an answer, and nothing is known of the file: count an attempt."""
 
 
@@ -134,9 +134,7 @@ class _Server:
             ready = b""
         if not ready:
             self.stop()
-            raise Crashed(
-                f"The quarantine's server did not start (exit {self.process.returncode}); see stderr."
-            )
+            raise Crashed(f"The quarantine's server did not start (exit {self.process.returncode}); see stderr.")
 
     def send(self, source: int, writing: int) -> Self:
         socket.send_fds(self.channel, [b"?"], [source, writing])

@@ -51,9 +51,7 @@ def confine(limits: Limits, *, server: int) -> None:
 
 def _limit(limits: Limits) -> None:
     address_space = _address_space() + limits.memory
-    resource.setrlimit(
-        resource.RLIMIT_CPU, (limits.cpu, limits.cpu + 1)
-    )  # the lower one sends SIGXCPU, which tells
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu, limits.cpu + 1))  # the lower one sends SIGXCPU, which tells
     for what, most in (
         (resource.RLIMIT_AS, address_space),
         (resource.RLIMIT_FSIZE, 0),

@@ -52,7 +52,7 @@ _DAMAGED: Final = (
 )
 
 
-class Rejected(Exception):  # noqa: N818 - the house names a refusal by its participle
+class Rejected(Exception):
     def __init__(self, slug: Slug) -> None:
         super().__init__(slug)
         self.slug = slug

@@ -30,7 +30,7 @@ class Examined:
     preview: bytes
 
 
-class Malformed(ValueError):  # noqa: N818 - what happened, in the house's words
+class Malformed(ValueError):
     """A line that no examination writes."""
 
 
@@ -88,9 +88,7 @@ def _media_type(said: object) -> MediaType:
 
 def _fingerprints(said: object) -> tuple[Fingerprint, ...]:
     rows = cast("list[tuple[Literal['phash256'], int, str]]", said)
-    found = tuple(
-        Fingerprint(str(algorithm), int(version), bytes.fromhex(bits)) for algorithm, version, bits in rows
-    )
+    found = tuple(Fingerprint(str(algorithm), int(version), bytes.fromhex(bits)) for algorithm, version, bits in rows)
     if not found or any(len(each.bits) * 8 != BITS for each in found):
         raise Malformed("fingerprints")
     return found

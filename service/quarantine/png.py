@@ -21,11 +21,11 @@ _DEFLATED: Final = 2**16
 _INFLATED: Final = 2**20
 
 
-class Cut(ValueError):  # noqa: N818 - what happened, in the house's words
+class Cut(ValueError):
     """The file ends inside a chunk or before IEND."""
 
 
-class BadSum(ValueError):  # noqa: N818 - what happened, in the house's words
+class BadSum(ValueError):
     """A chunk whose checksum is not that of its bytes."""
 
 

@@ -18,9 +18,7 @@ def inhabitants(home: Path) -> dict[int, str]:
     found = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
-            with suppress(
-                FileNotFoundError, ProcessLookupError, PermissionError
-            ):  # it ended, or is no child of ours
+            with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # it ended, or is no child of ours
                 words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 place = (entry / "cwd").readlink() if words else Path("/")
                 if str(home) in words or place.is_relative_to(home):

@@ -135,9 +135,7 @@ def test_programs_from_elsewhere(home: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("variable", ["POSTGRES_BIN", "REDIS_BIN"])
-def test_a_missing_program_says_what_to_set(
-    home: Path, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
+def test_a_missing_program_says_what_to_set(home: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
     monkeypatch.setenv(variable, str(home / "nothing"))
     with pytest.raises(ServerMissing, match=variable), servers(home, durable=False):
         pass

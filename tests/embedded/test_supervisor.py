@@ -83,9 +83,7 @@ def test_a_worker_that_dies_is_started_again(home: Path, supervise: Start) -> No
 
 
 def test_what_a_dead_worker_started_goes_with_it(home: Path, supervise: Start) -> None:
-    begun = supervise(
-        f"web={SLEEP.format(home=home)}", f"worker=cd {home}; sleep 500 & exec tail -f /dev/null"
-    )
+    begun = supervise(f"web={SLEEP.format(home=home)}", f"worker=cd {home}; sleep 500 & exec tail -f /dev/null")
     assert kill_and_see_another(home, "tail")
     assert sum(words.startswith("sleep 500") for words in inhabitants(home).values()) == 1
     begun.terminate()

@@ -143,9 +143,7 @@ def test_a_bad_image_is_refused_by_its_slug(examine: Examine, make: Callable[[],
 
 
 def sixteen_bits() -> Image.Image:
-    return Image.frombytes(
-        "I;16", (320, 400), b"".join(bytes((0, v)) for v in drawn.portrait().convert("L").tobytes())
-    )
+    return Image.frombytes("I;16", (320, 400), b"".join(bytes((0, v)) for v in drawn.portrait().convert("L").tobytes()))
 
 
 def palette() -> Image.Image:
@@ -153,9 +151,7 @@ def palette() -> Image.Image:
 
 
 ACCEPTED = {
-    "23 exactly 40 Mpx": lambda: drawn.png(
-        drawn.portrait().convert("L").resize((8000, 5000)), compress_level=1
-    ),
+    "23 exactly 40 Mpx": lambda: drawn.png(drawn.portrait().convert("L").resize((8000, 5000)), compress_level=1),
     "27 64 pixels": lambda: drawn.png(drawn.portrait().resize((64, 64))),
     "34 10,000 segments": lambda: drawn.with_segment(drawn.jpeg(), drawn.segment(0xE5, b"x") * 10_000),
     "36 polyglot": polyglot,
@@ -201,10 +197,7 @@ def test_a_strange_but_sound_image_is_accepted(examine: Examine, make: Callable[
 
 
 def test_33_34_a_header_loop_ends_within_a_second(examine: Examine) -> None:
-    loop = (
-        b"Exif\x00\x00II*\x00\x08\x00\x00\x00\xff\x13"
-        + b"\x12\x01\x04\x00\x01\x00\x00\x00\x08\x00\x00\x00" * 5000
-    )
+    loop = b"Exif\x00\x00II*\x00\x08\x00\x00\x00\xff\x13" + b"\x12\x01\x04\x00\x01\x00\x00\x00\x08\x00\x00\x00" * 5000
     for file in (
         drawn.with_segment(drawn.jpeg(), drawn.segment(0xE1, loop[:65_000])),
         drawn.with_segment(drawn.jpeg(), drawn.segment(0xE1, b"a") * 10_000),
@@ -240,9 +233,7 @@ def test_42_hidden_colours_are_not_fingerprinted(examine: Examine) -> None:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_44_every_orientation_gives_the_fingerprint_of_the_upright_picture(
-    examine: Examine, orientation: int
-) -> None:
+def test_44_every_orientation_gives_the_fingerprint_of_the_upright_picture(examine: Examine, orientation: int) -> None:
     undo = {
         2: Image.Transpose.FLIP_LEFT_RIGHT,
         3: Image.Transpose.ROTATE_180,
@@ -270,9 +261,7 @@ def test_44_every_orientation_gives_the_fingerprint_of_the_upright_picture(
 
 def test_48_metadata_changes_nothing_that_is_seen(examine: Examine) -> None:
     plain = drawn.jpeg()
-    assert examine(plain) == examine(
-        drawn.with_segment(plain, drawn.segment(0xFE, b"another file, the same pixels"))
-    )
+    assert examine(plain) == examine(drawn.with_segment(plain, drawn.segment(0xFE, b"another file, the same pixels")))
 
 
 def test_51_content_decides() -> None:

@@ -104,9 +104,7 @@ def test_too_much_memory(tmp_path: Path, portrait: Path) -> None:
 def test_the_largest_allowed_pictures_fit_the_limits(quarantine: Quarantine, tmp_path: Path) -> None:
     image = drawn.portrait()
     hundred, forty = tmp_path / "100.jpg", tmp_path / "40.png"
-    hundred.write_bytes(
-        drawn.file(image.resize((10_000, 10_000)), "JPEG", quality=50, progressive=True, subsampling=0)
-    )
+    hundred.write_bytes(drawn.file(image.resize((10_000, 10_000)), "JPEG", quality=50, progressive=True, subsampling=0))
     clear = image.resize((8000, 5000), Image.Resampling.NEAREST)
     clear.putalpha(Image.linear_gradient("L").resize(clear.size))
     forty.write_bytes(drawn.png(clear, compress_level=1))
@@ -240,9 +238,7 @@ def test_a_child_that_was_taken_over_is_not_believed(line: bytes) -> None:
         parse_line(line)
 
 
-def test_the_drawn_portraits_are_all_different_and_all_accepted(
-    quarantine: Quarantine, tmp_path: Path
-) -> None:
+def test_the_drawn_portraits_are_all_different_and_all_accepted(quarantine: Quarantine, tmp_path: Path) -> None:
     bits = []
     for seed in range(16):
         path = tmp_path / f"{seed}.jpg"

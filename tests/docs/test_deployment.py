@@ -1,0 +1,72 @@
+"""docs/deploy.md, docker-compose.yml and the settings are about the same registry."""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+DEPLOY: Final = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
+OURS: Final = {"bootstrap", "web", "worker", "beat", "publisher"}
+VARIABLE: Final = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
+SECRET: Final = re.compile(r"SECRET|PASSWORD|KEY|DATABASE_URL|EMAIL_URL")
+
+
+def variables() -> set[str]:
+    """Every name that `service/env.py` reads: the strings of its code that look like one."""
+    tree = ast.parse((ROOT / "service" / "env.py").read_text(encoding="utf-8"))
+    strings = (node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return {found for found in strings if VARIABLE.fullmatch(found)} - {"CONN_HEALTH_CHECKS"}  # Django's word
+
+
+def test_every_variable_is_documented() -> None:
+    assert {"DATABASE_URL", "EMAIL_FROM"} <= variables()
+    assert [name for name in sorted(variables()) if f"| `{name}` |" not in DEPLOY] == []
+
+
+def test_every_variable_reaches_the_containers() -> None:
+    image = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    given = set(SERVICES["web"]["environment"]) | {name for name in variables() if f"{name}=" in image}
+    assert variables() <= given
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_no_secret_has_a_default(name: str) -> None:
+    given = SERVICES[name].get("environment", {})
+    kept = {key: value for key, value in given.items() if SECRET.search(key)}
+    assert [key for key, value in kept.items() if not re.search(r"\$\{[A-Z_]+:\?[^}]+\}", value)] == []
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"bootstrap"}))
+def test_every_part_has_a_health_check_and_comes_back(name: str) -> None:
+    assert SERVICES[name]["healthcheck"]["test"]
+    assert SERVICES[name]["restart"] == "unless-stopped"
+
+
+def test_ours_wait_until_bootstrap_has_ended_well() -> None:
+    for name in OURS - {"bootstrap"}:
+        assert SERVICES[name]["depends_on"]["bootstrap"] == {"condition": "service_completed_successfully"}
+
+
+def test_only_the_web_port_is_published_and_only_to_this_machine() -> None:
+    published = {name: part["ports"] for name, part in SERVICES.items() if "ports" in part}
+    assert published.pop("caddy") == ["80:80", "443:443"]
+    assert SERVICES["caddy"]["profiles"] == ["caddy"]
+    assert published == {"web": ["127.0.0.1:8000:8000"]}
+
+
+def test_the_checkpoint_is_kept_apart_from_the_database() -> None:
+    assert "checkpoint:/var/lib/checkpoint" in SERVICES["publisher"]["volumes"]
+    assert "checkpoint:/var/lib/checkpoint:ro" in SERVICES["web"]["volumes"]
+    assert {"database", "images", "checkpoint"} <= set(COMPOSE["volumes"])
+    assert SERVICES["postgres"]["volumes"] == ["database:/var/lib/postgresql"]
+
+
+def test_what_decodes_strangers_pictures_has_no_way_out() -> None:
+    assert COMPOSE["networks"]["inside"] == {"internal": True}
+    assert SERVICES["worker"]["networks"] == ["inside"]

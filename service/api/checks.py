@@ -1,0 +1,117 @@
+"""POST checks: may these images be used for this purpose, now?"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final, cast
+
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from rest_framework.request import Request
+
+from consent.reads.checks import By, Checked, check
+from consent.reads.pipelines import Asker
+from consent.rules.decisions import Decided
+from service.api import arrow, forms
+from service.api import described as d
+from service.api.doors import PipelineDoor, written
+from service.problems import Problem
+
+MOST: Final = 100_000
+BODY_BYTES: Final = 8 * 2**20
+
+QUESTION: Final = d.thing(
+    {
+        "purpose": d.PURPOSE,
+        "by": {"type": "string", "enum": ["sha256", "image"]},
+        "keys": d.many(d.TEXT, minItems=1, maxItems=MOST),
+    }
+)
+TOLD: Final = d.maybe({"type": "string", "enum": ["remove", "wait", "not_covered", None]})
+ANSWER: Final = d.thing(
+    {
+        "size": d.WHOLE,
+        "purpose": d.PURPOSE,
+        "valid_until": d.TIME,
+        "decisions": d.many(d.thing({"key": d.TEXT, "decision": d.DECISION, "reason": TOLD})),
+    }
+)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The body of a check."""
+
+    purpose: str = field(metadata=forms.by(forms.purpose))
+    by: str = field(metadata=forms.by(forms.one_of("sha256", "image")))
+    keys: list[str] = field(metadata=forms.by(forms.strings))
+
+
+class Checks(PipelineDoor):
+    """Ask for decisions, one a key."""
+
+    body_bytes = BODY_BYTES
+    query = ("purpose", "by")
+
+    @d.described(
+        "check",
+        "May these images be used for this purpose, now? One decision a key, in the order asked.",
+        body={"application/json": QUESTION, arrow.MEDIA_TYPE: d.FILE},
+        parameters={"purpose": d.PURPOSE, "by": d.TEXT},
+        answers={200: ANSWER},
+        problems=(413, 415),
+    )
+    def post(self, request: Request) -> HttpResponseBase:
+        if (request.content_type or "").partition(";")[0].strip().lower() == arrow.MEDIA_TYPE:
+            return self._streamed(request)
+        if request.GET:
+            raise Problem("request-ambiguous", "With JSON, the body says it all.")
+        asked = self.form(Asked)
+        require_keys(asked.keys, by=cast("By", asked.by))
+        require_covered(self.asker, asked.purpose)
+        checked = check(self.asker, purpose=asked.purpose, by=cast("By", asked.by), keys=asked.keys, at=self.at)
+        return HttpResponse(
+            _rendered(asked, checked), content_type="application/json", headers={"Cache-Control": "no-store"}
+        )
+
+    def _streamed(self, request: Request) -> HttpResponseBase:
+        file = arrow.spooled(request.stream, length=int(request.META.get("CONTENT_LENGTH") or 0))
+        schema = arrow.schema_of(file)
+        of = arrow.said(schema, request.GET.dict())
+        require_covered(self.asker, of.purpose)
+        found = arrow.answers(file, schema, asker=self.asker, of=of, at=self.at)
+        return StreamingHttpResponse(
+            arrow.rendered(file, schema, of=of, found=found),
+            content_type=arrow.MEDIA_TYPE,
+            headers={"Cache-Control": "no-store"},
+        )
+
+
+def require_covered(asker: Asker, purpose: str) -> None:
+    """A known purpose that this key was not given."""
+    if purpose not in asker.purposes:
+        raise Problem("scope-missing", f"This key is for {', '.join(asker.purposes)}.")
+
+
+def require_keys(keys: Sequence[str], *, by: By) -> None:
+    """Some, not too many, each in its one form."""
+    if not keys:
+        raise Problem("bulk-empty", "Ask for at least one key.")
+    if len(keys) > MOST:
+        raise Problem("bulk-too-large", f"Ask for at most {MOST:,} keys at once, or send an Arrow stream.")
+    forms.require_form(list(keys), forms.SHA256 if by == "sha256" else forms.IMAGE)
+
+
+def _rendered(asked: Asked, checked: Checked) -> str:
+    """Written by hand: keys are hex, all other words are ours, and a hundred thousand objects cost more than SQL."""
+    head = f'{{"size":{checked.size},"purpose":"{asked.purpose}","valid_until":"{written(checked.valid_until)}"'
+    return f'{head},"decisions":[{",".join(_decisions(asked.keys, checked.decisions))}]}}'
+
+
+def _decisions(keys: Sequence[str], decisions: Sequence[Decided]) -> Iterator[str]:
+    ends = {decided: _end(decided) for decided in set(decisions)}
+    for key, decided in zip(keys, decisions, strict=True):
+        yield f'{{"key":"{key}",{ends[decided]}'
+
+
+def _end(decided: Decided) -> str:
+    told = "null" if decided.told is None else f'"{decided.told}"'
+    return f'"decision":"{decided.decision}","reason":{told}}}'

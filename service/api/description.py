@@ -1,0 +1,27 @@
+"""GET openapi.json and GET docs: the API, described for programs and for people. Nothing is loaded from elsewhere."""
+
+from typing import Any, Final
+
+from csp.constants import SELF, UNSAFE_INLINE
+from csp.decorators import csp_update
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
+from rest_framework.renderers import JSONRenderer
+
+from service.api.doors import OneForm
+
+KEY: Final = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A pipeline's key (`crk_…`), or for `me/` a person's token (`crp_…`).",
+}
+
+openapi = SpectacularJSONAPIView.as_view(
+    renderer_classes=[JSONRenderer],
+    content_negotiation_class=OneForm,
+    custom_settings={"APPEND_COMPONENTS": {"securitySchemes": {"key": KEY}}},
+)
+
+# The page's own style sheet is inline, and its icons are data; its scripts are ours alone.
+docs: Any = csp_update({"style-src": [UNSAFE_INLINE], "img-src": [SELF, "data:"]})(
+    SpectacularSwaggerSplitView.as_view(url_name="openapi", content_negotiation_class=OneForm)
+)

@@ -1,0 +1,99 @@
+"""GET snapshot, its parts, and GET deltas: how a pipeline stays in step."""
+
+from dataclasses import asdict
+from typing import ClassVar, Final
+
+from django.http import HttpResponse, HttpResponseBase
+from rest_framework.request import Request
+
+from consent.acts.acknowledge_sync import acknowledge_sync
+from consent.reads.feed import delta, feed_of, offer, part
+from service.api import described as d
+from service.api.doors import PAGE, PipelineDoor, answer
+from service.api.ranges import whole_or_range
+from service.problems import Problem
+
+PARQUET: Final = "application/vnd.apache.parquet"
+PART: Final = d.thing({"prefix": d.TEXT, "sha256": d.DIGEST, "bytes": d.WHOLE, "rows": d.WHOLE})
+SNAPSHOT: Final = d.thing(
+    {
+        "size": d.WHOLE,
+        "audience": d.AUDIENCE,
+        "purposes": d.many(d.PURPOSE),
+        "parts": d.many(PART),
+        "list": d.TEXT,
+        "close": d.TEXT,
+    }
+)
+ROW: Final = {
+    "type": "object",
+    "description": "And for each purpose P of the key, `P_until` and `P_reason`.",
+    "properties": {"image": d.NUMBER, "sha256": d.DIGEST},
+    "required": ["image", "sha256"],
+}
+
+
+class Snapshot(PipelineDoor):
+    """The signed list of a snapshot's parts."""
+
+    @d.described("snapshot", "A signed list of immutable parts.", answers={200: SNAPSHOT, 304: None})
+    def get(self, request: Request) -> HttpResponse:
+        feed = feed_of(self.asker)
+        found = offer(feed, at=self.at)
+        headers = {"ETag": f'"{found.size}-{feed.bits:x}"', "Cache-Control": "private, no-cache"}
+        if headers["ETag"] in _tags(request):
+            return HttpResponse(status=304, headers=headers)
+        body = {
+            "size": found.size,
+            "audience": feed.audience,
+            "purposes": list(feed.purposes),
+            "parts": [asdict(each) for each in found.parts],
+            "list": found.list,
+            "close": found.close,
+        }
+        return answer(body, headers=headers)
+
+
+class Part(PipelineDoor):
+    """One Parquet file, which never changes."""
+
+    @d.described(
+        "snapshot_part",
+        "One part of a snapshot, or a range of it.",
+        answers={200: d.FILE, 206: None, 304: None},
+        problems=(404, 416),
+        media_type=PARQUET,
+    )
+    def get(self, request: Request, sha256: str) -> HttpResponseBase:
+        path = part(feed_of(self.asker), sha256=sha256, at=self.at)
+        headers = {"ETag": f'"{sha256}"', "Cache-Control": "private, max-age=172800, immutable"}
+        if headers["ETag"] in _tags(request):
+            return HttpResponse(status=304, headers=headers)
+        return whole_or_range(path, media_type=PARQUET, asked=request.headers, headers=headers)
+
+
+class Deltas(PipelineDoor):
+    """What has changed since a cursor, a page at a time."""
+
+    query: ClassVar = ("from",)
+
+    @d.described(
+        "deltas",
+        "What has changed since a cursor: a page with `next`, or the last one with `close`.",
+        answers={200: d.thing({"rows": d.many(ROW, maxItems=PAGE)}, next=d.TEXT, close=d.TEXT)},
+        parameters={"from": d.TEXT},
+        problems=(409,),
+    )
+    def get(self, request: Request) -> HttpResponse:
+        since = request.GET.get("from")
+        if since is None:
+            raise Problem("cursor-altered", "Say from where: ?from= the cursor of your last close.")
+        found = delta(feed_of(self.asker), since=since, at=self.at)
+        if found.passed is not None:
+            acknowledge_sync(self.asker.serial, size=found.passed)
+        end = {"next": found.next} if found.close is None else {"close": found.close}
+        return answer({"rows": found.rows, **end})
+
+
+def _tags(request: Request) -> list[str]:
+    return [tag.strip().removeprefix("W/") for tag in request.headers.get("If-None-Match", "").split(",")]

@@ -1,0 +1,28 @@
+"""For whoever runs the servers: is the process alive, and may the registry say "permitted"?"""
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from registry.reads.log import doubt
+from service.api.doors import Door, answer
+from service.problems import Problem
+
+
+class Alive(Door):
+    """The process answers."""
+
+    schema = None
+
+    def get(self, request: Request) -> HttpResponse:  # noqa: ARG002 - DRF's signature
+        return answer({"alive": True})
+
+
+class Ready(Door):
+    """The log is whole and signed. Size 0 is signed before this says so (law 9)."""
+
+    schema = None
+
+    def get(self, request: Request) -> HttpResponse:  # noqa: ARG002 - DRF's signature
+        if found := doubt(self.at):
+            raise Problem("log-in-doubt", found.reason)
+        return answer({"ready": True})

@@ -1,0 +1,202 @@
+"""me/images: a person brings pictures and reads what became of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+from uuid import UUID
+
+from django.http import HttpResponse
+from rest_framework.request import Request
+
+from consent.reads.pictures import Event, Picture, Use, history, page, picture
+from consent.reads.pipelines import reach
+from consentkit.formats import REJECTIONS, Slug
+from consentkit.scopes import AUDIENCES, PURPOSES
+from registry.acts.submit import Shown, Statement
+from registry.rules.lifecycle import ImageState
+from service.api import described as d
+from service.api import forms
+from service.api.doors import PAGE, PersonDoor, answer, written
+from service.api.parsers import FormParser
+from service.problems import Problem
+from service.uploads import DigestedFile, bring
+
+role: Final = forms.one_of(*Shown)
+
+ROLE: Final = {"type": "string", "enum": [shown.value for shown in Shown]}
+STATE: Final = {"type": "string", "enum": [state.value for state in ImageState]}
+BROUGHT: Final = d.thing({"image": d.NUMBER, "sha256": d.DIGEST, "state": STATE})
+FORM: Final = d.thing({"file": d.FILE}, depicts=ROLE, photographer=ROLE, collection=d.NUMBER, derived_from=d.NUMBER)
+USE: Final = d.thing({"decision": d.DECISION, "reason": d.maybe(d.TEXT), "until": d.maybe(d.TIME)})
+PICTURE: Final = {
+    "image": d.NUMBER,
+    "sha256": d.DIGEST,
+    "collection": d.NUMBER,
+    "state": STATE,
+    "rejection": d.maybe(d.thing({"slug": d.TEXT, "detail": d.TEXT})),
+    "submitted_at": d.TIME,
+    "width": d.maybe(d.WHOLE),
+    "height": d.maybe(d.WHOLE),
+    "brought": d.FLAG,
+    "shown": d.FLAG,
+    "size": d.WHOLE,
+    "standing": d.thing({p: d.thing(dict.fromkeys(AUDIENCES, USE)) for p in PURPOSES}),
+}
+EVENT: Final = d.thing(
+    {
+        "index": d.WHOLE,
+        "kind": d.TEXT,
+        "recorded_at": d.TIME,
+        "purposes": d.many(d.PURPOSE),
+        "audience": d.maybe(d.AUDIENCE),
+        "until": d.maybe(d.TIME),
+        "receipt": d.TEXT,
+    }
+)
+SYNCED: Final = d.thing({"synced": d.WHOLE, "pipelines": d.WHOLE})
+
+
+@dataclass(frozen=True)
+class Said:
+    """The text fields beside a file."""
+
+    depicts: str = field(default=Shown.SELF, metadata=forms.by(role))
+    photographer: str = field(default=Shown.UNKNOWN, metadata=forms.by(role))
+    collection: UUID | None = field(default=None, metadata=forms.by(forms.number))
+    derived_from: UUID | None = field(default=None, metadata=forms.by(forms.number))
+
+    def statement(self) -> Statement:
+        return Statement(Shown(self.depicts), Shown(self.photographer), self.collection, self.derived_from)
+
+
+class Images(PersonDoor):
+    """A person's pictures: bring one, list them."""
+
+    parser_classes = (FormParser,)
+    query = ("limit", "after")
+
+    @d.described(
+        "submit_image",
+        "Bring a picture. The same bytes again are the same image (200).",
+        body={"multipart/form-data": FORM},
+        answers={200: BROUGHT, 201: BROUGHT},
+        problems=(404, 413, 415),
+    )
+    def post(self, request: Request) -> HttpResponse:
+        file = the_file(request)
+        if file is None:
+            raise Problem("field-required", "The field 'file' is missing.", field="file")
+        said = forms.read(Said, fields_of(request))
+        submitted = bring(self.person, file=file, statement=said.statement(), at=self.at)
+        body = {
+            "image": str(submitted.image),
+            "sha256": submitted.sha256.hex(),
+            "state": submitted.state.value,
+        }
+        return answer(body, status=201 if submitted.created else 200)
+
+    @d.described(
+        "list_images",
+        "Your pictures, newest first.",
+        answers={200: d.thing({"size": d.WHOLE, "images": d.many(d.thing(PICTURE)), "next": d.maybe(d.NUMBER)})},
+        parameters={"limit": {"type": "integer", "minimum": 1, "maximum": PAGE}, "after": d.NUMBER},
+        problems=(404,),
+    )
+    def get(self, request: Request) -> HttpResponse:
+        after = request.GET.get("after")
+        start = forms.number("after", after) if after is not None else None
+        found = page(self.person, after=start, limit=self.page_size(), at=self.at)
+        last = str(found.pictures[-1].image) if found.more else None
+        return answer({"size": found.size, "images": [_picture(each) for each in found.pictures], "next": last})
+
+
+class Image(PersonDoor):
+    """One of a person's pictures, with its history."""
+
+    @d.described(
+        "read_image",
+        "One of your pictures: its state, what it may be used for, and its history.",
+        answers={200: d.thing({**PICTURE, "history": d.many(EVENT)}, synced=SYNCED)},
+        problems=(404,),
+    )
+    def get(self, request: Request, image: UUID) -> HttpResponse:  # noqa: ARG002 - Django's signature
+        found = picture(self.person, image=image, at=self.at)
+        events = history(self.person, image=image)
+        body = {**_picture(found), "history": [_event(event) for event in events]}
+        if events:
+            spread = reach(found.collection, index=events[-1].index, at=self.at)
+            body["synced"] = {"synced": spread.synced, "pipelines": spread.pipelines}
+        return answer(body)
+
+
+def the_file(request: Request) -> DigestedFile | None:
+    """The one file of a form, whose field is `file`."""
+    if any(name != "file" for name in request.FILES):
+        raise Problem("unknown-field", "Send the file in the field 'file'.")
+    files = request.FILES.getlist("file")
+    if len(files) > 1:
+        raise Problem("too-many-files", "Send one file at a time.")
+    return files[0] if files else None
+
+
+def fields_of(request: Request) -> dict[str, str]:
+    """The text fields of a form, each of which stands once."""
+    found = {}
+    for name, values in request.POST.lists():
+        if len(values) > 1:
+            raise Problem("request-ambiguous", f"The field {name[:80]!r} stands more than once.")
+        found[name] = values[0]
+    return found
+
+
+def _picture(of: Picture) -> dict[str, Any]:
+    return {
+        "image": str(of.image),
+        "sha256": of.sha256.hex(),
+        "collection": str(of.collection),
+        "state": of.state,
+        "rejection": _rejection(of.rejection),
+        "submitted_at": written(of.submitted_at),
+        "width": of.width,
+        "height": of.height,
+        "brought": of.brought,
+        "shown": of.shown,
+        "size": of.size,
+        "standing": {purpose: dict(_by_audience(of, purpose)) for purpose in PURPOSES},
+    }
+
+
+def _rejection(slug: str) -> dict[str, str] | None:
+    return {"slug": slug, "detail": REJECTIONS[cast("Slug", slug)]} if slug else None
+
+
+def _by_audience(of: Picture, purpose: str) -> Iterator[tuple[str, dict[str, str | None]]]:
+    for use in of.uses:
+        if use.purpose == purpose:
+            yield use.audience, _use(use)
+
+
+def _use(use: Use) -> dict[str, str | None]:
+    reason = use.decided.reason
+    return {
+        "decision": use.decided.decision.value,
+        "reason": None if reason is None else reason.word,
+        "until": written(use.until) if use.until else None,
+    }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {
+        "index": event.index,
+        "kind": event.kind,
+        "recorded_at": written(event.recorded_at),
+        "purposes": list(event.purposes),
+        "audience": event.audience,
+        "until": written(event.until) if event.until else None,
+        "receipt": receipt_path(event.index),
+    }
+
+
+def receipt_path(index: int) -> str:
+    """Where an act's receipt is."""
+    return f"/api/v1/me/receipts/{index}"

@@ -1,0 +1,21 @@
+"""The addresses under /api/v1/."""
+
+from django.urls import path, re_path
+
+from service.api import checks, consents, description, feed, images, requests
+
+urlpatterns = [
+    path("openapi.json", description.openapi, name="openapi"),
+    path("docs", description.docs),
+    path("checks", checks.Checks.as_view()),
+    path("snapshot", feed.Snapshot.as_view()),
+    re_path(r"^snapshot/parts/(?P<sha256>[0-9a-f]{64})$", feed.Part.as_view()),
+    path("deltas", feed.Deltas.as_view()),
+    path("notices/current", consents.CurrentNotice.as_view()),
+    path("me/images", images.Images.as_view()),
+    path("me/images/<uuid:image>", images.Image.as_view()),
+    path("me/grants", consents.Grants.as_view()),
+    path("me/withdrawals", consents.Withdrawals.as_view()),
+    path("me/receipts/<int:index>", consents.Receipts.as_view()),
+    path("requests", requests.Requests.as_view()),
+]

@@ -1,0 +1,7 @@
+"""The project itself as a Django app: pages, commands, and the cache table that rate limits live in."""
+
+from django.apps import AppConfig
+
+
+class ServiceConfig(AppConfig):
+    name = "service"

@@ -1,0 +1,52 @@
+"""Celery: messages are hints. A lost one costs a sweep's interval, never a withdrawal."""
+
+import os
+
+from celery import Celery
+from celery.signals import worker_init
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
+
+from django.conf import settings
+
+VISIBILITY = 120  # seconds; longer than any task, or a task would run twice (faults, section 9)
+
+app = Celery("service")
+app.conf.update(
+    broker_url=settings.REDIS_URL,
+    broker_transport_options={
+        "visibility_timeout": VISIBILITY,
+        "unacked_restore_interval": 10,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": not settings.REDIS_URL.startswith("redis+socket"),
+        "health_check_interval": 25,
+        "global_keyprefix": "reg:",
+        "max_retries": 1,
+    },
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_channel_error_retry=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=False,
+    task_ignore_result=True,
+    task_serializer="json",
+    accept_content=["json"],
+    task_time_limit=60,
+    task_soft_time_limit=45,
+    task_publish_retry=False,
+    worker_prefetch_multiplier=1,
+    worker_cancel_long_running_tasks_on_connection_loss=True,
+    worker_hijack_root_logger=False,
+    timezone="UTC",
+    beat_schedule={"sweep": {"task": "service.tasks.sweep", "schedule": 15.0}},
+)
+app.autodiscover_tasks(["service"])
+
+
+@worker_init.connect
+def refuse_to_start_drifted(**_: object) -> None:
+    """A worker whose libraries make other fingerprints stops, instead of quietly changing hashes."""
+    from consentkit.fingerprints import golden
+
+    golden.check()

@@ -1,0 +1,131 @@
+"""The environment, read once into one frozen record. What is missing or unsafe stops the start, with words.
+
+| variable | what |
+|---|---|
+| `DATABASE_URL` | `postgres://user:password@host:port/name`, or a socket's folder as `?host=` |
+| `REDIS_URL` | `redis://host:port/0`, or `redis+socket:///path` |
+| `SECRET_KEY` | at least 32 characters, for sessions and cursors |
+| `LOG_SIGNING_KEY` | the log's private key, as `manage.py log_key NAME` prints it |
+| `PUBLIC_URL` | how people reach the registry; https unless it is this machine |
+| `REGISTRY_HOME` | the folder of images, snapshots and mail; default `var` |
+| `CHECKPOINT_DIR` | where the last checkpoint is kept, outside the database; default `REGISTRY_HOME/checkpoint` |
+| `EMAIL_URL` | `smtp://user:password@host:587` (STARTTLS), `smtps://…`, or `file:///folder`; default `home/mail` |
+| `EMAIL_FROM` | the sender of codes |
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from consentkit.errors import Malformed
+from consentkit.notes import Signer
+
+SHORTEST_SECRET: Final = 32
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+class Unsafe(Exception):
+    """The server refuses to start; the message says what to set."""
+
+
+@dataclass(frozen=True)
+class Env:
+    """All that comes from outside, checked."""
+
+    database: Mapping[str, Any]
+    redis_url: str
+    secret_key: str
+    log_signing_key: str
+    public_url: SplitResult
+    home: Path
+    checkpoint_dir: Path
+    email: Mapping[str, Any]
+
+    @property
+    def host(self) -> str:
+        return self.public_url.hostname or ""
+
+    @property
+    def secure(self) -> bool:
+        """Reached by https: cookies are then bound to it."""
+        return self.public_url.scheme == "https"
+
+    @classmethod
+    def read(cls, given: Mapping[str, str]) -> "Env":
+        """Raises Unsafe with every fault at once."""
+        faults = [*_missing(given), *_weak(given)]
+        if faults:
+            raise Unsafe("The registry does not start:\n" + "\n".join(f"  - {fault}" for fault in faults))
+        home = Path(given.get("REGISTRY_HOME") or "var").absolute()
+        return cls(
+            database=_database(given["DATABASE_URL"]),
+            redis_url=given["REDIS_URL"],
+            secret_key=given["SECRET_KEY"],
+            log_signing_key=given["LOG_SIGNING_KEY"],
+            public_url=urlsplit(given["PUBLIC_URL"]),
+            home=home,
+            checkpoint_dir=Path(given.get("CHECKPOINT_DIR") or home / "checkpoint"),
+            email=_email(given, home),
+        )
+
+
+def _missing(given: Mapping[str, str]) -> list[str]:
+    needed = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "LOG_SIGNING_KEY", "PUBLIC_URL")
+    return [f"{name} is not set" for name in needed if not given.get(name)]
+
+
+def _weak(given: Mapping[str, str]) -> list[str]:
+    faults = []
+    if len(given.get("SECRET_KEY", "x" * SHORTEST_SECRET)) < SHORTEST_SECRET:
+        faults.append(f"SECRET_KEY has fewer than {SHORTEST_SECRET} characters")
+    if key := given.get("LOG_SIGNING_KEY"):
+        try:
+            Signer.parse(key)
+        except Malformed as fault:
+            faults.append(f"LOG_SIGNING_KEY is not a signer's key ({fault}): make one with `manage.py log_key NAME`")
+    url = urlsplit(given.get("PUBLIC_URL", "https://unset"))
+    if url.scheme != "https" and f"{url.hostname}" not in LOOPBACK:
+        faults.append("PUBLIC_URL is not https, and not this machine")
+    return faults
+
+
+def _database(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")) or "postgres",
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", parts.hostname or ""),
+        "PORT": query.pop("port", str(parts.port or "")),
+        "OPTIONS": {
+            **query,
+            # A lost client must not keep a lock; a lock must not keep a request (faults F18, F19).
+            "options": "-c lock_timeout=3s -c idle_in_transaction_session_timeout=10s",
+            "pool": {"min_size": 1, "max_size": 8, "timeout": 5, "max_lifetime": 1800, "max_idle": 300},
+        },
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+def _email(given: Mapping[str, str], home: Path) -> dict[str, Any]:
+    sender = given.get("EMAIL_FROM") or "registry@localhost"
+    url = urlsplit(given.get("EMAIL_URL") or f"file://{home}/mail")
+    if url.scheme == "file":
+        return {
+            "backend": "django.core.mail.backends.filebased.EmailBackend",
+            "folder": url.path,
+            "sender": sender,
+        }
+    return {
+        "backend": "django.core.mail.backends.smtp.EmailBackend",
+        "host": url.hostname or "",
+        "port": url.port or (465 if url.scheme == "smtps" else 587),
+        "user": unquote(url.username or ""),
+        "password": unquote(url.password or ""),
+        "ssl": url.scheme == "smtps",
+        "sender": sender,
+    }

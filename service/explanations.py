@@ -1,0 +1,148 @@
+"""What each problem means and what to do about it: the pages that a problem's `type` leads to."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from consentkit.formats import REJECTIONS
+
+EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
+    "not-found": (
+        "There is no such thing, or it is somebody else's: the two are never told apart.",
+        "Check the address and whose key you sent.",
+    ),
+    "collection-unclear": (
+        "The registry holds several collections, and the request names none.",
+        "Name one in `collection`.",
+    ),
+    "derivation-refused": (
+        "An image cannot be derived from itself.",
+        "Name the image that it was made from, or leave `derived_from` out.",
+    ),
+    "log-in-doubt": (
+        (
+            "The registry cannot show that its log is whole and signed. Until it can, nothing reads as permitted, and "
+            "grants, snapshots and deltas wait. Withdrawals are taken as ever."
+        ),
+        "Try again after the time in Retry-After. Operators: the detail says what is wrong.",
+    ),
+    "fingerprints-in-doubt": (
+        "The libraries that fingerprint images do not give the results they gave before, so no grant is taken.",
+        "Operators: install the locked versions again.",
+    ),
+    "notice-not-current": (
+        "The notice you named is not the one in force.",
+        "Read `GET /api/v1/notices/current`, show it to the person, and grant again.",
+    ),
+    "no-notice": ("The collection has not published a notice, so nothing can be agreed to.", "Try again later."),
+    "image-erased": ("The image was erased, which is final.", "Submit the picture again if that is meant."),
+    "image-revoked": (
+        "The registry or an authority took back the permission for this image.",
+        "Only a steward can change that: write to the contact in the notice.",
+    ),
+    "image-rejected": ("The picture could not be read, so there is nothing to permit.", "Submit a better copy."),
+    "not-depicted": (
+        "Only the person shown can permit the use of a picture. Whoever brought it can take it back.",
+        "Ask the person shown.",
+    ),
+    "nothing-to-grant": ("`all` found no image that you could grant.", "Submit a picture of yourself first."),
+    "idempotency-mismatch": (
+        "The same Idempotency-Key came before with another request.",
+        "Use a fresh key for each request, and repeat only the same one.",
+    ),
+    "time-invalid": (
+        "The time is not RFC 3339 with a zone, lies in the past, or is beyond the notice's term.",
+        "Send something like 2027-01-31T12:00:00Z, or leave it out.",
+    ),
+    "scope-not-offered": (
+        "The notice does not offer this purpose to this audience.",
+        "Choose from the notice's `purposes` and `audiences`.",
+    ),
+    "collections-mixed": (
+        "A grant is given under one notice, and these images belong to several collections.",
+        "Grant them one collection at a time.",
+    ),
+    "case-closed": ("The case was decided before.", "Open it to read the outcome."),
+    "move-refused": ("This has already ended, so it cannot end again.", "Nothing is left to do."),
+    "cursor-altered": (
+        "The cursor is not one that this registry wrote.",
+        "Send it exactly as it was given, or begin again with a snapshot.",
+    ),
+    "resync-required": (
+        "The cursor is of another key or log, or is ahead of the registry, as after a restored backup.",
+        "Take a new snapshot, and use nothing of the old state.",
+    ),
+    "credentials-invalid": (
+        "There is no key, or it is unknown or has ended. The answer never says which.",
+        "Send `Authorization: Bearer <key>` with a key in force.",
+    ),
+    "credentials-in-url": (
+        "A key stands in the address, and addresses end up in logs.",
+        "Send keys as a header only, and have the one you have shown replaced.",
+    ),
+    "scope-missing": (
+        "The key is in force, and does not open this: another kind of key, or a purpose it was not given.",
+        "Use the right key, or ask the registry's operator for more.",
+    ),
+    "csrf-failed": ("The form did not come from our page.", "Go back, reload the page and send it again."),
+    "method-not-allowed": (
+        "The address exists and does not take this method; headers that name another one are refused.",
+        "Use a method in `Allow`.",
+    ),
+    "media-type-unsupported": (
+        "The body is in a media type, charset or coding that this address does not read.",
+        "Send what the description at /api/v1/docs names.",
+    ),
+    "not-acceptable": ("The answer does not exist in the form you ask for.", "Leave `Accept` out."),
+    "json-malformed": (
+        "The body is not JSON in UTF-8; NaN, infinities, a byte order mark and trailing text are refused too.",
+        "Write it with a JSON library.",
+    ),
+    "json-not-object": ("The body is JSON, and no object.", "Send one object: {…}."),
+    "json-too-deep": ("The body is nested more than 32 deep.", "No request of ours needs that: check the body."),
+    "json-duplicate-key": ("A key stands twice in one object, so it could mean two things.", "Send each key once."),
+    "arrow-malformed": (
+        "The body is not an Arrow IPC stream of uncompressed record batches, or ended before its end.",
+        "Write it with an Arrow library, without compression and dictionaries.",
+    ),
+    "text-invalid": ("A text has NUL or half of a surrogate pair.", "Send Unicode text."),
+    "number-range": ("A whole number has more than 64 bits.", "Send a smaller number."),
+    "field-required": ("A field is missing; `field` says which.", "Send it."),
+    "unknown-field": (
+        "A field or parameter is not known; `field` says which. A slip of the pen must not drop a limit on consent.",
+        "Correct or remove it.",
+    ),
+    "field-invalid": ("A field is of the wrong kind; `field` says which.", "See the description at /api/v1/docs."),
+    "list-too-long": ("A list has more entries than we take.", "Send it in parts."),
+    "body-too-large": ("The body is larger than this address takes.", "Send it in parts."),
+    "multipart-malformed": (
+        "The form has no boundary, cannot be taken apart, or ended before its end.",
+        "Send multipart/form-data with an HTTP library, and all of it.",
+    ),
+    "too-many-files": ("The form has more files than we take.", "Send one file at a time."),
+    "too-many-fields": ("The form has more fields than we take.", "Send the fields that the description names."),
+    "request-ambiguous": ("Something stands twice, or two things stand where one belongs.", "Say it once."),
+    "request-malformed": ("The request cannot be read.", "See the description at /api/v1/docs."),
+    "idempotency-malformed": (
+        "An Idempotency-Key has 1 to 255 visible ASCII characters.",
+        "Send a fresh UUID, or leave it out.",
+    ),
+    "bulk-empty": ("The list of keys is empty.", "Ask for at least one key."),
+    "bulk-too-large": (
+        "More than 100,000 keys as JSON, or 5 million as an Arrow stream.",
+        "Ask in several requests, or sync a snapshot and filter offline.",
+    ),
+    "digest-malformed": (
+        "A key is not in its one form; `position` counts from 0. It must never read as a stranger.",
+        "Digests are 64 lower-case hex digits, images lower-case UUIDs.",
+    ),
+    "purpose-unknown": ("There is no such purpose.", "Use one of the names in the description, letter by letter."),
+    "page-size-invalid": ("`limit` is a whole number from 1 to 5,000.", "Send such a number or leave it out."),
+    "range-not-satisfiable": ("The range lies beyond the end of the file.", "See `Content-Range` for its length."),
+    "rate-limited": ("You have asked often in this hour.", "Wait as long as Retry-After says."),
+    "unavailable": (
+        "The database did not answer in time. What you asked for may or may not have been done.",
+        "Send the same request again; with an Idempotency-Key, it is done once.",
+    ),
+    "server-error": ("A fault of ours; it was noted.", "Try again, and tell us if it stays."),
+    **{slug: (sentence, "Then send it again.") for slug, sentence in REJECTIONS.items()},
+}

@@ -1,0 +1,13 @@
+"""The web server: threads, because requests wait for PostgreSQL; preloaded, so that the golden vectors run once."""
+
+wsgi_app = "service.wsgi:application"
+worker_class = "gthread"
+workers = 2
+threads = 6
+preload_app = True
+timeout = 60
+graceful_timeout = 10
+keepalive = 5
+limit_request_field_size = 16_384
+forwarded_allow_ips = "*"  # only the proxy of the compose file can reach us; on one machine we listen to loopback
+accesslog = None  # addresses and paths of people are not kept

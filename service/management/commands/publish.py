@@ -1,0 +1,42 @@
+"""The publisher: a process of its own, looping under an advisory lock."""
+
+import signal
+import sys
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from consentkit.errors import Inconsistent
+from registry.log import publisher
+
+PAUSE = 0.25  # seconds between two looks; a checkpoint follows an act within two seconds
+STOPPED = 3
+
+
+class Command(BaseCommand):
+    help = (
+        "Build tiles and sign a checkpoint whenever the log has grown, until stopped. Only one runs at a time; a "
+        "second waits. Exits 3, and signs nothing, when the database does not extend the checkpoint kept outside it."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="one turn, then exit")
+
+    def handle(self, *_args: Any, once: bool, **_options: Any) -> None:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        while not publisher.hold_lock():
+            time.sleep(1)
+        while True:
+            try:
+                published = publisher.turn(timezone.now())
+            except Inconsistent as error:  # law 7: stop; only a person can tell which side is right
+                self.stderr.write(f"Nothing is signed: {error}")
+                sys.exit(STOPPED)
+            if published is not None:
+                self.stdout.write(f"checkpoint {published.size}")
+            if once:
+                return
+            time.sleep(PAUSE)

@@ -1,0 +1,14 @@
+"""The stewards' pages, under /desk/."""
+
+from django.urls import path
+
+from service.desk import cases
+
+urlpatterns = [
+    path("", cases.queue, name="desk"),
+    path("closed", cases.closed, name="desk-closed"),
+    path("cases/<uuid:number>", cases.one, name="desk-case"),
+    path("cases/<uuid:number>/check", cases.check, name="desk-check"),
+    path("cases/<uuid:number>/decide", cases.decide, name="desk-decide"),
+    path("cases/<uuid:number>/images/<uuid:image>", cases.preview, name="desk-preview"),
+]

@@ -1,0 +1,159 @@
+"""Adding pictures: several at once; what is wrong with one does not lose the others."""
+
+from dataclasses import dataclass
+from typing import Final, TypedDict
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import TooManyFilesSent
+from django.core.files.uploadhandler import SkipFile
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_http_methods, require_safe
+
+from consent.reads.pictures import Picture, pictures
+from consentkit.formats import FILE_BYTES, REJECTIONS
+from registry.acts.submit import Shown, Statement
+from registry.rules.lifecycle import ImageState
+from service.portal.allowing import grantable
+from service.portal.contributor import contributor, person_of
+from service.portal.gallery import Card, cards
+from service.problems import Problem
+from service.uploads import DigestedFile, DigestingUploadHandler, bring
+
+KEPT: Final = "added"
+FILES: Final[int] = settings.DATA_UPLOAD_MAX_NUMBER_FILES
+WHOLE: Final = FILES * FILE_BYTES + 2**20  # bytes of one form
+
+
+class Brought(TypedDict):
+    """One file of the last form, as the session keeps it: an image's number, or why it was not taken."""
+
+    name: str
+    image: str
+    fault: str
+    known: bool
+
+
+class OneByOne(DigestingUploadHandler):
+    """Keeps the files' names, and passes over a file that is too long instead of giving up the form."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        super().__init__(request)
+        self.too_long: list[str] = []
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
+        try:
+            super().receive_data_chunk(raw_data, start)
+        except Problem:  # longer than any file may be; the others go on
+            self.too_long.append(self.file_name or "")
+            raise SkipFile from None
+
+    def file_complete(self, file_size: int) -> DigestedFile:
+        file = super().file_complete(file_size)
+        file.name = self.file_name
+        return file
+
+
+@csrf_exempt  # the check comes in `_add`: reading the token reads the form, and the handler must be there before
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def add(request: HttpRequest) -> HttpResponse:
+    """`/pictures/add`"""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > WHOLE:
+        raise Problem("upload-too-large", REJECTIONS["upload-too-large"])
+    one_by_one = OneByOne(request)
+    request.upload_handlers = [one_by_one]
+    try:
+        return _add(request, one_by_one)
+    except TooManyFilesSent:  # the reader stopped there, so nothing was taken
+        most = _("Choose at most %(most)d pictures at once.") % {"most": FILES}
+        return _page(request, faults={"file": most}, depicts="", status=400)
+
+
+@csrf_protect
+def _add(request: HttpRequest, one_by_one: OneByOne) -> HttpResponse:
+    faults, depicts = dict[str, str](), request.POST.get("depicts", "")
+    if request.method == "POST":
+        files = [file for file in request.FILES.getlist("file") if isinstance(file, DigestedFile)]
+        faults = _faults(bool(files or one_by_one.too_long), depicts)
+        if not faults:
+            person, statement = person_of(request), Statement(depicts=Shown(depicts))
+            request.session[KEPT] = [
+                *(_bring(person, file, statement) for file in files),
+                *(_refused(name, REJECTIONS["upload-too-large"]) for name in one_by_one.too_long),
+            ]
+            return redirect("added")
+    return _page(request, faults=faults, depicts=depicts, status=422 if faults else 200)
+
+
+def _page(request: HttpRequest, *, faults: dict[str, str], depicts: str, status: int) -> HttpResponse:
+    return render(request, "portal/add.html", {"faults": faults, "depicts": depicts, "most": FILES}, status=status)
+
+
+def _faults(any_file: bool, depicts: str) -> dict[str, str]:  # noqa: FBT001 - one truth of the form
+    faults = {}
+    if not any_file:
+        faults["file"] = _("Choose at least one picture.")
+    if depicts not in set(Shown):
+        faults["depicts"] = _("Say who is shown in these pictures.")
+    if faults and any_file:
+        faults["file"] = _("Choose the pictures once more: a browser does not keep them.")
+    return faults
+
+
+def _bring(person: UUID, file: DigestedFile, statement: Statement) -> Brought:
+    name = file.name or ""
+    try:
+        submitted = bring(person, file=file, statement=statement, at=timezone.now())
+    except Problem as problem:  # not a picture that we take
+        return _refused(name, problem.detail)
+    return {"name": name, "image": str(submitted.image), "fault": "", "known": not submitted.created}
+
+
+def _refused(name: str, why: str) -> Brought:
+    return {"name": name, "image": "", "fault": why, "known": False}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One file on the page that follows."""
+
+    name: str
+    text: str
+    tone: str
+    card: Card | None = None
+
+
+@require_safe
+@contributor
+def added(request: HttpRequest, person: UUID) -> HttpResponse:
+    """`/pictures/added`: what became of each file; the page looks again by itself until all are checked."""
+    brought: list[Brought] | None = request.session.get(KEPT)
+    if not brought:
+        return redirect("pictures")
+    theirs = {str(each.image): each for each in pictures(person, at=timezone.now())}
+    lines = [_line(each, theirs.get(each["image"])) for each in brought]
+    waiting = sum(line.tone == "checking" for line in lines)
+    allowable = [each["image"] for each in brought if each["image"] in theirs and grantable(theirs[each["image"]])]
+    shown = {
+        "brought": lines,
+        "waiting": waiting,
+        "checked": len(lines) - waiting,
+        "choices": "&".join(f"pictures={image}" for image in dict.fromkeys(allowable)),
+    }
+    return render(request, "portal/added.html", shown)
+
+
+def _line(brought: Brought, picture: Picture | None) -> Line:
+    if picture is None:
+        return Line(brought["name"], brought["fault"], "not-accepted")
+    [card] = cards([picture])
+    text = card.summary.text
+    if picture.state == ImageState.REGISTERED:
+        text = _("You had added this before. ") + text if brought["known"] else _("Added. ") + text
+    return Line(brought["name"], text, card.summary.tone, card)

@@ -1,0 +1,288 @@
+"""Letting pictures be used: read the notice, say what for, by whom, until when, check, and allow.
+
+What was said is kept in the session between the steps, and nowhere else until the last one. Each step sends back to
+the first that has not been answered.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, date, datetime, time
+from typing import Any, Final, Self
+from uuid import UUID, uuid4
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from consent.acts.grant import Permission, grant
+from consent.errors import NothingToGrant
+from consent.reads.notices import Published, current_notice
+from consent.reads.pictures import Picture, pictures
+from registry.errors import Refusal
+from registry.rules.lifecycle import ImageState
+from service import words
+from service.portal.chosen import Selection, selection
+from service.portal.contributor import contributor
+from service.portal.gallery import cards
+from service.problems import SLUGS
+
+KEPT: Final = "allowing"
+DONE: Final = "allowed"
+LONGEST, CHOSEN = "longest", "chosen"
+STEPS: Final = 5
+FEW: Final = 6  # pictures shown small
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was said so far. `until`: `longest`, or a day as YYYY-MM-DD. `key` makes a double click one act."""
+
+    pictures: list[str]
+    key: str
+    notice: str = ""
+    purposes: tuple[str, ...] = ()
+    audience: str = ""
+    until: str = ""
+
+    @classmethod
+    def kept(cls, request: HttpRequest) -> Self | None:
+        found = request.session.get(KEPT)
+        return cls(**{**found, "purposes": tuple(found["purposes"])}) if found else None
+
+    def keep(self, request: HttpRequest) -> None:
+        request.session[KEPT] = asdict(self)
+
+    def ends(self) -> datetime | None:
+        """Midnight, UTC, at the start of the day chosen; None: as long as the notice allows."""
+        return None if self.until == LONGEST else midnight(date.fromisoformat(self.until))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A step's ground: who, what was said, about which pictures, under which notice."""
+
+    person: UUID
+    answers: Answers
+    chosen: Selection
+    left_out: int
+    notice: Published
+
+    @property
+    def longest(self) -> datetime:
+        return timezone.now() + self.notice.term
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, tzinfo=UTC)
+
+
+def grantable(picture: Picture) -> bool:
+    """Only who is shown can allow, and only what could be read."""
+    return picture.shown and picture.state != ImageState.REJECTED
+
+
+@require_safe
+@contributor
+def begin(request: HttpRequest, person: UUID) -> HttpResponse:
+    """`/allow?pictures=…`: remember which pictures, and go to the notice. Without any: choose them first."""
+    ticked = request.GET.getlist("pictures")
+    if selection(ticked, theirs=pictures(person, at=timezone.now())) is None:
+        return redirect("pictures")
+    Answers(pictures=ticked, key=str(uuid4())).keep(request)
+    return redirect("allow-notice")
+
+
+def _asked(request: HttpRequest, person: UUID) -> Asked | None:
+    """None when no pictures were chosen yet. Raises NothingToGrant, and what reading the notice raises."""
+    answers = Answers.kept(request)
+    if answers is None:
+        return None
+    found = selection(answers.pictures, theirs=pictures(person, at=timezone.now()))
+    if found is None:
+        return None
+    kept = [each for each in found.pictures if grantable(each)]
+    if not kept:
+        raise NothingToGrant("There is no image that you could grant. Add a picture of yourself first.")
+    numbers = found.numbers if found.every else [each.image for each in kept]
+    chosen = Selection(numbers, kept)
+    notice = current_notice(kept[0].collection)
+    return Asked(person, answers, chosen, len(found.pictures) - len(kept), notice)
+
+
+def _step(request: HttpRequest, name: str, asked: Asked, number: int, **shown: Any) -> HttpResponse:
+    faults = shown.get("faults")
+    status = shown.pop("status", 422 if faults else 200)
+    common = {
+        "asked": asked,
+        "answers": asked.answers,
+        "notice": asked.notice,
+        "number": number,
+        "steps": STEPS,
+    }
+    return render(request, f"portal/allow_{name}.html", {**common, **shown}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@contributor
+def notice(request: HttpRequest, person: UUID) -> HttpResponse:
+    """`/allow/notice`: the whole text, and who stands behind it."""
+    asked = _asked(request, person)
+    if asked is None:
+        return redirect("pictures")
+    if request.method == "POST":
+        replace(asked.answers, notice=request.POST.get("notice", "")).keep(request)
+        return redirect("allow-purposes")
+    shown = {"sections": sections(asked.notice.text), "cards": cards(asked.chosen.pictures[:FEW])}
+    return _step(request, "notice", asked, 1, **shown)
+
+
+def sections(text: str) -> list[tuple[str, str]]:
+    """The notice's paragraphs; one whose first line is no sentence has that line as its heading."""
+    found = []
+    for paragraph in text.replace("\r\n", "\n").split("\n\n"):
+        first, _newline, rest = paragraph.strip().partition("\n")
+        headed = rest and not first.endswith((".", ":", ";", ","))
+        found.append((first, rest) if headed else ("", paragraph.strip()))
+    return found
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@contributor
+def purposes(request: HttpRequest, person: UUID) -> HttpResponse:
+    """`/allow/purposes`: nothing is ticked before; making new pictures stands apart."""
+    asked = _asked(request, person)
+    if asked is None or not asked.answers.notice:
+        return redirect("allow-notice" if asked else "pictures")
+    faults = {}
+    if request.method == "POST":
+        ticked = tuple(each for each in request.POST.getlist("purposes") if each in asked.notice.purposes)
+        if ticked:
+            replace(asked.answers, purposes=ticked).keep(request)
+            return redirect(_next(asked.answers, "allow-audience"))
+        faults = {"purposes": _("Tick at least one, or leave without allowing anything.")}
+    offered = [(each, words.PURPOSE[each]) for each in asked.notice.purposes]
+    apart = [pair for pair in offered if pair[0] == words.GENERATIVE]
+    others = [pair for pair in offered if pair[0] != words.GENERATIVE]
+    return _step(request, "purposes", asked, 2, others=others, apart=apart, faults=faults)
+
+
+def _next(before: Answers, step: str) -> str:
+    """Whoever came back from the last page to change one answer returns there."""
+    return "allow-check" if before.until else step
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@contributor
+def audience(request: HttpRequest, person: UUID) -> HttpResponse:
+    """`/allow/audience`"""
+    asked = _asked(request, person)
+    if asked is None or not asked.answers.purposes:
+        return redirect("allow-purposes" if asked else "pictures")
+    faults = {}
+    if request.method == "POST":
+        if (said := request.POST.get("audience", "")) in asked.notice.audiences:
+            replace(asked.answers, audience=said).keep(request)
+            return redirect(_next(asked.answers, "allow-until"))
+        faults = {"audience": _("Choose who may use them.")}
+    offered = [(each, words.AUDIENCE[each]) for each in asked.notice.audiences]
+    return _step(request, "audience", asked, 3, offered=offered, faults=faults)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@contributor
+def until(request: HttpRequest, person: UUID) -> HttpResponse:
+    """`/allow/until`"""
+    asked = _asked(request, person)
+    if asked is None or not asked.answers.audience:
+        return redirect("allow-audience" if asked else "pictures")
+    said, day, faults = "", "", dict[str, str]()
+    if request.method == "POST":
+        said, day = request.POST.get("until", ""), request.POST.get("day", "")
+        faults = _faulty_end(said, day, asked)
+        if not faults:
+            replace(asked.answers, until=LONGEST if said == LONGEST else day).keep(request)
+            return redirect("allow-check")
+    elif asked.answers.until:
+        said, day = (LONGEST, "") if asked.answers.until == LONGEST else (CHOSEN, asked.answers.until)
+    return _step(request, "until", asked, 4, said=said, day=day, longest=words.day(asked.longest), faults=faults)
+
+
+def _faulty_end(said: str, day: str, asked: Asked) -> dict[str, str]:
+    if said == LONGEST:
+        return {}
+    if said != CHOSEN:
+        return {"until": _("Choose until when they may be used.")}
+    try:
+        end = midnight(date.fromisoformat(day))
+    except ValueError:  # not a day of any calendar
+        return {"day": _("Enter a day, for example 2027-03-03.")}
+    if end <= timezone.now():
+        return {"day": _("Enter a day in the future.")}
+    if end > asked.longest:
+        longest = words.day(asked.longest)
+        return {"day": _("The notice allows no longer than until %(day)s.") % {"day": longest}}
+    return {}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@contributor
+def check(request: HttpRequest, person: UUID) -> HttpResponse:
+    """`/allow/check`: everything said, each with a way to change it. The act refuses in the API's words and status."""
+    asked = _asked(request, person)
+    if asked is None or not asked.answers.until:
+        return redirect("allow-until" if asked else "pictures")
+    refused: Refusal | None = None
+    if request.method == "POST":
+        try:
+            return _allow(request, asked)
+        except Refusal as refusal:  # the act was not performed; the page says why
+            refused = refusal
+    answers = asked.answers
+    shown = {
+        "purposes": [words.PURPOSE[each] for each in asked.notice.purposes if each in answers.purposes],
+        "audience": words.AUDIENCE[answers.audience],
+        "ends": words.day(answers.ends() or asked.longest),
+        "generative": words.GENERATIVE in answers.purposes,
+        "cards": cards(asked.chosen.pictures[:FEW]),
+        "faults": {"check": refused.detail} if refused else {},
+        "slug": refused.slug if refused else "",
+        "status": SLUGS[refused.slug][0] if refused else 200,
+    }
+    return _step(request, "check", asked, 5, **shown)
+
+
+def _allow(request: HttpRequest, asked: Asked) -> HttpResponse:
+    answers = asked.answers
+    permission = Permission(
+        images=asked.chosen.numbers,
+        purposes=answers.purposes,
+        audience=answers.audience,
+        until=answers.ends(),
+        notice=UUID(answers.notice),
+    )
+    granted = grant(asked.person, permission=permission, at=timezone.now(), idempotency_key=answers.key)
+    request.session.pop(KEPT, None)
+    request.session[DONE] = {
+        "index": granted.index,
+        "pictures": len(asked.chosen.pictures),
+        "purposes": list(answers.purposes),
+        "audience": answers.audience,
+        "until": words.day(answers.ends() or asked.longest),
+    }
+    return redirect("allow-done")
+
+
+@require_safe
+@contributor
+def done(request: HttpRequest, _person: UUID) -> HttpResponse:
+    """`/allow/done`"""
+    found = request.session.get(DONE)
+    if found is None:
+        return redirect("pictures")
+    shown = {
+        **found,
+        "purposes": words.purposes(found["purposes"]),
+        "audience": words.AUDIENCE[found["audience"]].name,
+    }
+    return render(request, "portal/allow_done.html", shown)

@@ -1,0 +1,37 @@
+"""Who is asking: a signed-in account and the person behind it, enrolled at the first visit."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+
+from registry.acts.enrol_person import enrol_person
+from registry.reads.people import person_of_account
+
+Asked = ParamSpec("Asked")
+Page = Callable[Concatenate[HttpRequest, Asked], HttpResponseBase]
+
+
+def contributor(
+    page: Callable[Concatenate[HttpRequest, UUID, Asked], HttpResponseBase],
+) -> Page[Asked]:
+    """A page for a signed-in person, who is its second argument. Nothing of it stays in a shared cache."""
+
+    @wraps(page)
+    def asked(request: HttpRequest, /, *args: Asked.args, **kwargs: Asked.kwargs) -> HttpResponseBase:
+        return page(request, person_of(request), *args, **kwargs)
+
+    return never_cache(login_required(asked))
+
+
+def person_of(request: HttpRequest) -> UUID:
+    """The person behind the signed-in account."""
+    account = request.user
+    if not account.is_authenticated:
+        raise RuntimeError("login_required comes before this")
+    return person_of_account(account.pk) or enrol_person(account.email, at=timezone.now()).person

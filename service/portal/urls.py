@@ -1,0 +1,40 @@
+"""The contributor's pages."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.urls import path, re_path
+from django.views.generic import RedirectView
+
+from service.portal import adding, allowing, gallery, receipts, requesting, signing_in, start, stopping
+
+
+def nothing_here(_request: HttpRequest) -> HttpResponse:
+    """allauth's pages of passwords and addresses: there are no passwords, and an address is an account."""
+    raise Http404
+
+
+one_way_in = RedirectView.as_view(pattern_name="account_request_login_code", query_string=True)
+
+urlpatterns = [
+    path("", start.start, name="start"),
+    path("pictures", gallery.gallery, name="pictures"),
+    path("pictures/add", adding.add, name="add"),
+    path("pictures/added", adding.added, name="added"),
+    path("pictures/<uuid:image>", gallery.one, name="picture"),
+    path("pictures/<uuid:image>/preview", gallery.preview, name="preview"),
+    path("allow", allowing.begin, name="allow"),
+    path("allow/notice", allowing.notice, name="allow-notice"),
+    path("allow/purposes", allowing.purposes, name="allow-purposes"),
+    path("allow/audience", allowing.audience, name="allow-audience"),
+    path("allow/until", allowing.until, name="allow-until"),
+    path("allow/check", allowing.check, name="allow-check"),
+    path("allow/done", allowing.done, name="allow-done"),
+    path("stop", stopping.stop, name="stop"),
+    path("stop/done", stopping.done, name="stop-done"),
+    path("receipts/<int:index>", receipts.receipt, name="receipt"),
+    path("requests/new", requesting.request, name="request"),
+    # Before allauth's own: one page is the way in, whether somebody was here before or not.
+    path("accounts/login/", one_way_in),
+    path("accounts/login/code/", signing_in.Address.as_view()),
+    path("accounts/signup/", one_way_in),
+    re_path("^accounts/(?:email|password|reauthenticate|confirm-email)(?:/|$)", nothing_here),
+]

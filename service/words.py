@@ -1,0 +1,218 @@
+"""What people read on pages: purposes, audiences, states and reasons in plain words.
+
+Contributors are never shown the words of the law or of the core; a test holds every purpose, audience, kind and reason
+against these tables, so that none is without words.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
+
+from consent.reads.pictures import Event, Picture, Use
+from consent.rules.reasons import Reason
+from consentkit.entries import Kind
+from consentkit.formats import REJECTIONS
+from consentkit.scopes import PURPOSES
+from registry.rules.lifecycle import ImageState
+
+Words = str | Promise
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name for lists, and one plain sentence."""
+
+    name: Words
+    sentence: Words
+
+
+PURPOSE: Final[Mapping[str, Named]] = {
+    "ai_training": Named(
+        gettext_lazy("recognition and analysis"),
+        gettext_lazy(
+            "Teach systems that recognise or analyse faces: find a face, tell people apart, estimate an age. "
+            "They make no new pictures."
+        ),
+    ),
+    "ai_generative_training": Named(
+        gettext_lazy("making new pictures"),
+        gettext_lazy("Teach systems that make new pictures and videos of faces. What they make may look like you."),
+    ),
+    "ai_inference": Named(
+        gettext_lazy("use in finished systems"),
+        gettext_lazy(
+            "Show your picture to a system that has already learned, and use its answer. It learns nothing from it."
+        ),
+    ),
+    "data_mining": Named(
+        gettext_lazy("searching for patterns"),
+        gettext_lazy("Let computers search many pictures for facts and patterns. No system is taught."),
+    ),
+    "evaluation": Named(
+        gettext_lazy("testing"),
+        gettext_lazy("Measure how well a system works, and for whom it works badly."),
+    ),
+}
+GENERATIVE: Final = "ai_generative_training"
+
+AUDIENCE: Final[Mapping[str, Named]] = {
+    "research": Named(
+        gettext_lazy("research"),
+        gettext_lazy("Universities and others who publish what they learn and sell nothing made from it."),
+    ),
+    "commercial": Named(
+        gettext_lazy("companies"),
+        gettext_lazy("Companies that may build it into what they sell."),
+    ),
+}
+
+REASON: Final[Mapping[Reason, Words]] = {
+    Reason.ERASED: gettext_lazy("No. This picture is gone."),
+    Reason.WITHDRAWN: gettext_lazy("No. You stopped this."),
+    Reason.REVOKED: gettext_lazy("No. We stopped this after a request."),
+    Reason.REFUSED: gettext_lazy("No. You said no to this."),
+    Reason.RESTRICTED: gettext_lazy("No. It is paused while we look at a request about this picture."),
+    Reason.RIGHTS_SIGNAL: gettext_lazy("No. The file itself says that it must not be used."),
+    Reason.DERIVED_FROM_EXCLUDED: gettext_lazy("No. It was made from another picture that must not be used."),
+    Reason.DEPICTED_UNCONFIRMED: gettext_lazy("No. The person shown has to agree first."),
+    Reason.UNFINGERPRINTED: gettext_lazy("No. Not before all is checked."),
+    Reason.UNEVIDENCED: gettext_lazy("No. We have nothing that shows that it was allowed."),
+    Reason.EXPIRED: gettext_lazy("No. The time that you allowed is over."),
+    Reason.PURPOSE_NOT_GRANTED: gettext_lazy("No. You have not allowed this."),
+    Reason.NO_GRANT: gettext_lazy("No. You have not allowed this."),
+}
+"""What the person reads for one use that is not allowed."""
+
+NOT_USED: Final[Mapping[Reason, Words]] = {
+    Reason.RESTRICTED: gettext_lazy("Not used for anything: paused while we look at a request about this picture."),
+    Reason.DEPICTED_UNCONFIRMED: gettext_lazy("Not used for anything: the person shown has to agree first."),
+    Reason.UNFINGERPRINTED: gettext_lazy("Not used for anything yet."),
+    Reason.REVOKED: gettext_lazy("Not used for anything: we stopped it after a request."),
+}
+"""Why nothing at all is allowed, where the person did not decide that themselves."""
+
+EVENT: Final[Mapping[Kind, Words]] = {
+    Kind.IMAGE_SUBMITTED: gettext_lazy("You added this picture."),
+    Kind.IMAGE_REGISTERED: gettext_lazy("We checked this picture."),
+    Kind.IMAGE_REJECTED: gettext_lazy("We could not use this file."),
+    Kind.DEPICTION_CONFIRMED: gettext_lazy("You were confirmed as the person shown."),
+    Kind.GRANTED: gettext_lazy("You allowed: {purposes}, for {audience}, until {until}."),
+    Kind.WITHDRAWN: gettext_lazy("You stopped: {purposes}."),
+    Kind.REFUSED: gettext_lazy("You said no to: {purposes}."),
+    Kind.REVOKED: gettext_lazy("We stopped its use."),
+    Kind.CASE_OPENED: gettext_lazy("Its use was paused while we look at a request."),
+    Kind.CASE_RESOLVED: gettext_lazy("The request about it was decided."),
+    Kind.ERASED: gettext_lazy("This picture was erased."),
+    Kind.PERSON_ENROLLED: gettext_lazy("You joined the registry."),
+    Kind.STEWARD_ENROLLED: gettext_lazy("You became a steward."),
+    Kind.PIPELINE_ENROLLED: gettext_lazy("An organisation was given access."),
+    Kind.NOTICE_PUBLISHED: gettext_lazy("A new notice was published."),
+    Kind.COLLECTION_OPENED: gettext_lazy("A collection was opened."),
+}
+
+CASE_KIND: Final[Mapping[str, Words]] = {
+    "request": gettext_lazy("A picture of me is in here"),
+    "dispute": gettext_lazy("The same bytes from two people"),
+}
+CASE_STATE: Final[Mapping[str, Words]] = {
+    "acknowledged": gettext_lazy("Open"),
+    "fulfilled": gettext_lazy("Accepted"),
+    "rejected": pgettext_lazy("case", "Rejected"),
+}
+HOLD: Final[Mapping[str, Words]] = {
+    "restricted": gettext_lazy("Restricted"),
+    "lifted": gettext_lazy("Restriction lifted"),
+    "revoked": pgettext_lazy("image", "Revoked"),
+}
+
+
+def purposes(chosen: Iterable[str]) -> str:
+    """“recognition and analysis, testing”, in the order of the registry; all of them: “everything”."""
+    chosen = set(chosen)
+    if chosen == set(PURPOSES):
+        return _("everything")
+    return ", ".join(str(PURPOSE[purpose].name) for purpose in PURPOSES if purpose in chosen)
+
+
+def day(moment: datetime) -> str:
+    """“3 March 2027”."""
+    return date_format(moment, "j F Y")
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One picture in words. `tone`: `allowed`, `not-used`, `checking` or `not-accepted`."""
+
+    tone: str
+    text: str
+
+
+def summary(picture: Picture) -> Summary:
+    """What the gallery says under a picture."""
+    if picture.state == ImageState.SUBMITTED:
+        return Summary("checking", _("We are checking this picture."))
+    if picture.state == ImageState.REJECTED:
+        return Summary("not-accepted", rejection(picture.rejection))
+    if picture.permitted:
+        return Summary("allowed", " ".join(_permitted(picture.permitted)))
+    reasons = [use.decided.reason for use in picture.uses if use.decided.reason is not None]
+    told = next((NOT_USED[reason] for reason in sorted(reasons) if reason in NOT_USED), None)
+    return Summary("not-used", str(told) if told else _("Not used for anything."))
+
+
+def rejection(slug: str) -> str:
+    """Why a file was not accepted, and what helps."""
+    return next((sentence for known, sentence in REJECTIONS.items() if known == slug), _("We cannot use this file."))
+
+
+def _permitted(uses: Iterable[Use]) -> list[str]:
+    """One sentence for each audience and end."""
+    grouped: dict[tuple[str, datetime], list[str]] = {}
+    for use in uses:
+        if use.until is not None:
+            grouped.setdefault((use.audience, use.until), []).append(use.purpose)
+    return [
+        _("May be used for: %(purposes)s (%(audience)s), until %(day)s.")
+        % {"purposes": purposes(chosen), "audience": AUDIENCE[audience].name, "day": day(until)}
+        for (audience, until), chosen in grouped.items()
+    ]
+
+
+def use(asked: Use) -> str:
+    """One use of one picture: “Yes, until 3 March 2027.”, or no and why."""
+    if asked.until is not None:
+        return _("Yes, until %(day)s.") % {"day": day(asked.until)}
+    reason = asked.decided.reason
+    return str(REASON[reason]) if reason is not None else _("No.")
+
+
+def event(happened: Event) -> str:
+    """One line of a picture's history."""
+    return str(EVENT[Kind(happened.kind)]).format(
+        purposes=purposes(happened.purposes),
+        audience=AUDIENCE[happened.audience].name if happened.audience else "",
+        until=day(happened.until) if happened.until else "",
+    )
+
+
+def pictures(count: int) -> str:
+    """“1 picture”, “3 pictures”."""
+    return ngettext("%(count)d picture", "%(count)d pictures", count) % {"count": count}
+
+
+def updated(synced: int, organisations: int) -> str:
+    """“4 of 5 organisations updated”: how far a stop has come."""
+    if not organisations:
+        return _("No organisation has access to these pictures at the moment.")
+    said = ngettext(
+        "%(synced)d of %(count)d organisation updated",
+        "%(synced)d of %(count)d organisations updated",
+        organisations,
+    )
+    return said % {"synced": synced, "count": organisations}

@@ -1,0 +1,51 @@
+"""Nothing that a page may have to say is without words, and none of them is a word of the law or of the core."""
+
+import re
+
+import pytest
+
+from consent.rules.lifecycle import CaseState, Hold
+from consent.rules.reasons import Reason
+from consentkit.entries import Kind
+from consentkit.formats import REJECTIONS
+from consentkit.scopes import AUDIENCES, PURPOSES
+from service import words
+
+OURS = re.compile(r"withdraw|revoke|standing|exclu|permitted|fingerprint|pipeline|grant", re.I)
+
+
+def test_every_purpose_audience_reason_kind_and_state_has_words() -> None:
+    assert list(words.PURPOSE) == list(PURPOSES)
+    assert list(words.AUDIENCE) == list(AUDIENCES)
+    assert set(words.REASON) == set(Reason)
+    assert set(words.EVENT) == set(Kind)
+    assert set(words.CASE_STATE) == set(CaseState)
+    assert set(words.HOLD) == set(Hold)
+
+
+def told() -> list[str]:
+    """All that a contributor may read from these tables."""
+    named = [*words.PURPOSE.values(), *words.AUDIENCE.values()]
+    texts = [*words.REASON.values(), *words.NOT_USED.values(), *words.EVENT.values(), *REJECTIONS.values()]
+    return [f"{text}" for text in [*texts, *(each.name for each in named), *(each.sentence for each in named)]]
+
+
+@pytest.mark.parametrize("text", told())
+def test_a_contributor_reads_plain_words(text: str) -> None:
+    assert OURS.findall(text) == []
+
+
+def test_the_words_that_are_looked_for_are_found() -> None:
+    assert OURS.findall("It was withdrawn") == ["withdraw"]
+
+
+@pytest.mark.parametrize(
+    ("synced", "organisations", "said"),
+    [
+        (4, 5, "4 of 5 organisations updated"),
+        (0, 1, "0 of 1 organisation updated"),
+        (0, 0, "No organisation has access to these pictures at the moment."),
+    ],
+)
+def test_how_far_a_stop_has_come(synced: int, organisations: int, said: str) -> None:
+    assert words.updated(synced, organisations) == said

@@ -141,11 +141,7 @@ def _sitter(dice: _Dice, size: tuple[int, int]) -> _Sitter:
 def _wall(dice: _Dice, size: tuple[int, int]) -> Image.Image:
     """Two colours melting into each other, and one large thing out of focus."""
     first, second = dice.one_of(_WALLS), dice.one_of(_WALLS)
-    slope = (
-        Image.linear_gradient("L")
-        .rotate(dice.between(-70, 70), Image.Resampling.BICUBIC)
-        .crop((48, 48, 208, 208))
-    )
+    slope = Image.linear_gradient("L").rotate(dice.between(-70, 70), Image.Resampling.BICUBIC).crop((48, 48, 208, 208))
     wall = Image.composite(
         Image.new("RGB", size, first),
         Image.new("RGB", size, second),
@@ -215,9 +211,7 @@ def _hills(pens: _Pens, dice: _Dice, size: tuple[int, int]) -> None:
             height * dice.between(0.04, 0.12),
             dice.between(0, 6.3),
         )
-        tops = [
-            (x * width / 24, base + swing * math.sin(phase + x * dice.between(0.2, 0.3))) for x in range(25)
-        ]
+        tops = [(x * width / 24, base + swing * math.sin(phase + x * dice.between(0.2, 0.3))) for x in range(25)]
         for pen, ink in _inks(pens, _mixed((96, 122, 96), (40, 62, 66), ridge / 2), 235):
             pen.polygon([*tops, (width, height), (0, height)], fill=ink)
 
@@ -292,9 +286,7 @@ def _shirt_collar(canvas: Image.Image, sitter: _Sitter, dice: _Dice) -> None:
             sitter.at(side * 0.52, 2.02),
             sitter.at(side * 0.02, 1.72),
         ]
-        pen.polygon(
-            outer, fill=_shaded(white, 0.92 if side == sitter.light else 1.0), outline=_shaded(white, 0.75)
-        )
+        pen.polygon(outer, fill=_shaded(white, 0.92 if side == sitter.light else 1.0), outline=_shaded(white, 0.75))
     pen.line(
         [sitter.at(0, 1.74), sitter.at(0, 4)],
         fill=_shaded(sitter.cloth, 0.7),
@@ -316,15 +308,11 @@ def _stripes(canvas: Image.Image, sitter: _Sitter, dice: _Dice, outline: list[Po
 
 def _head(canvas: Image.Image, sitter: _Sitter) -> None:
     for side in (-1, 1):
-        ear = [
-            sitter.at(side * (1.0 + 0.14 * math.cos(a)), 0.06 + 0.24 * math.sin(a)) for a in _angles(0, 360)
-        ]
+        ear = [sitter.at(side * (1.0 + 0.14 * math.cos(a)), 0.06 + 0.24 * math.sin(a)) for a in _angles(0, 360)]
         _soft(canvas, ear, _shaded(sitter.skin, 0.9), sitter, depth=0.5)
     _soft(canvas, _outline(sitter), sitter.skin, sitter, depth=1.0)
     for side in (-1, 1):
-        cheek = [
-            sitter.at(side * 0.52 + 0.26 * math.cos(a), 0.36 + 0.17 * math.sin(a)) for a in _angles(0, 360)
-        ]
+        cheek = [sitter.at(side * 0.52 + 0.26 * math.cos(a), 0.36 + 0.17 * math.sin(a)) for a in _angles(0, 360)]
         _smudge(canvas, cheek, _mixed(sitter.skin, (214, 84, 74), 0.5), 0.32, 0.1, sitter)
 
 
@@ -385,12 +373,8 @@ def _eye(canvas: Image.Image, sitter: _Sitter, middle: Point, iris: Colour, gaze
     ImageDraw.Draw(mask).polygon([*lids, *lower], fill=255)
     canvas.paste(ball, mask=mask)
     top = ImageDraw.Draw(canvas)
-    top.line(
-        lids, fill=_shaded(sitter.skin, 0.25), width=max(2, int(sitter.half_width * 0.035)), joint="curve"
-    )
-    top.line(
-        lower, fill=_shaded(sitter.skin, 0.6), width=max(1, int(sitter.half_width * 0.012)), joint="curve"
-    )
+    top.line(lids, fill=_shaded(sitter.skin, 0.25), width=max(2, int(sitter.half_width * 0.035)), joint="curve")
+    top.line(lower, fill=_shaded(sitter.skin, 0.6), width=max(1, int(sitter.half_width * 0.012)), joint="curve")
 
 
 def _nose(canvas: Image.Image, sitter: _Sitter, half: float) -> None:
@@ -406,9 +390,7 @@ def _nose(canvas: Image.Image, sitter: _Sitter, half: float) -> None:
     _smudge(canvas, bridge, shade, 0.5, 0.045, sitter)
     under = _curve(sitter.at(-half, 0.35), sitter.at(0, 0.49), sitter.at(half, 0.35))
     _smudge_line(canvas, under, _shaded(sitter.skin, 0.55), 0.026, sitter)
-    light = [
-        sitter.at(-0.02 * side + 0.045 * math.cos(a), 0.27 + 0.06 * math.sin(a)) for a in _angles(0, 360)
-    ]
+    light = [sitter.at(-0.02 * side + 0.045 * math.cos(a), 0.27 + 0.06 * math.sin(a)) for a in _angles(0, 360)]
     _smudge(canvas, light, _mixed(sitter.skin, (255, 255, 255), 0.6), 0.6, 0.03, sitter)
 
 
@@ -451,9 +433,7 @@ def _strands(canvas: Image.Image, sitter: _Sitter, dice: _Dice, *, part: float, 
         end = sitter.at(1.04 * math.cos(a), lift * 0.96 * math.sin(a))
         start = sitter.at(part + dice.between(-0.1, 0.1), -0.76 - dice.between(0, 0.2))
         bow = sitter.at((part + math.cos(a)) * 0.6, -lift * dice.between(0.86, 0.98))
-        tone = _mixed(
-            _shaded(sitter.hair, 0.7), _mixed(sitter.hair, (255, 255, 255), 0.22), dice.between(0, 1)
-        )
+        tone = _mixed(_shaded(sitter.hair, 0.7), _mixed(sitter.hair, (255, 255, 255), 0.22), dice.between(0, 1))
         pen.line(_curve(start, bow, end), fill=tone, width=max(1, int(sitter.half_width * 0.008)))
 
 
@@ -486,9 +466,7 @@ def _adornments(canvas: Image.Image, sitter: _Sitter, dice: _Dice) -> None:
 # Brushes
 
 
-def _soft(
-    canvas: Image.Image, outline: list[Point], colour: Colour, sitter: _Sitter, *, depth: float
-) -> None:
+def _soft(canvas: Image.Image, outline: list[Point], colour: Colour, sitter: _Sitter, *, depth: float) -> None:
     """A filled shape, darker on the side away from the light and lighter towards it."""
     width, height = canvas.size
     margin = int(sitter.half_width)  # what lies outside the canvas throws its shade into it
@@ -532,19 +510,13 @@ def _smudge(
     )
     mask = Image.new("L", (right - left, bottom - top))
     ImageDraw.Draw(mask).polygon([(x - left, y - top) for x, y in outline], fill=int(255 * strength))
-    canvas.paste(
-        colour, (left, top, right, bottom), mask.filter(ImageFilter.GaussianBlur(blur * sitter.half_width))
-    )
+    canvas.paste(colour, (left, top, right, bottom), mask.filter(ImageFilter.GaussianBlur(blur * sitter.half_width)))
 
 
-def _smudge_line(
-    canvas: Image.Image, line: list[Point], colour: Colour, width: float, sitter: _Sitter
-) -> None:
+def _smudge_line(canvas: Image.Image, line: list[Point], colour: Colour, width: float, sitter: _Sitter) -> None:
     """A line, thinner towards its ends; `width` in half widths of the head."""
     last = len(line) - 1
-    thick = [
-        width * sitter.half_width * (0.35 + 0.65 * math.sin(math.pi * i / last)) for i in range(last + 1)
-    ]
+    thick = [width * sitter.half_width * (0.35 + 0.65 * math.sin(math.pi * i / last)) for i in range(last + 1)]
     outline = [(x, y - t / 2) for (x, y), t in zip(line, thick, strict=True)]
     outline += [(x, y + t / 2) for (x, y), t in zip(reversed(line), reversed(thick), strict=True)]
     _smudge(canvas, outline, colour, 0.92, 0.012, sitter)

@@ -10,11 +10,12 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.forms import ConfirmLoginCodeForm, RequestLoginCodeForm
 from django import forms
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.messages import ERROR
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
+
+from registry.acts.open_account import open_account
 
 
 class Adapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has no types
@@ -50,13 +51,8 @@ class AddressForm(RequestLoginCodeForm):  # type: ignore[misc] # allauth has no 
         """allauth's own check holds the rate limit; only after it an account is opened."""
         email: str = super().clean_email().lower()
         if self._user is None:
-            self._user = self._opened(email)
+            self._user = open_account(email)
         return email
-
-    def _opened(self, email: str) -> AbstractBaseUser:
-        """An account that says nothing yet; its person is enrolled at the first visit."""
-        account, _created = get_user_model().objects.get_or_create(email=email)
-        return account
 
 
 class CodeForm(ConfirmLoginCodeForm):  # type: ignore[misc] # allauth has no types

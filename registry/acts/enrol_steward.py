@@ -23,8 +23,7 @@ def steward_id(account: int) -> UUID:
 @transaction.atomic(durable=True)
 def enrol_steward(email: str, *, secret: str, at: datetime) -> tuple[int, Recorded]:
     """Give the account of this address, made where there is none, a steward's rights and a token for the desk."""
-    Account.objects.bulk_create([Account.without_password(email)], ignore_conflicts=True)
-    account = Account.objects.select_for_update().get(email__iexact=email)
+    account = Account.objects.opened(email)
     act = Act.begin(Kind.STEWARD_ENROLLED, at=at)
     account.is_steward = True
     account.save(update_fields=["is_steward"])

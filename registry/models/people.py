@@ -11,6 +11,13 @@ from django.db.models.functions import Lower
 class AccountManager(BaseUserManager["Account"]):
     """Accounts are found by address, whatever its case."""
 
+    def opened(self, email: str) -> "Account":
+        """The account of this address, locked; opened now where there is none. Two that race meet at its row."""
+        fresh = Account(email=email.lower())
+        fresh.set_unusable_password()
+        self.bulk_create([fresh], ignore_conflicts=True)
+        return self.select_for_update().get(email__iexact=email)
+
     def get_by_natural_key(self, username: str | None) -> "Account":
         return self.get(email__iexact=username)
 
@@ -28,13 +35,6 @@ class Account(AbstractBaseUser):
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     objects = AccountManager()
-
-    @classmethod
-    def without_password(cls, email: str) -> "Account":
-        """An account not yet stored, whose owner signs in with codes."""
-        account = cls(email=email.lower())
-        account.set_unusable_password()
-        return account
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="account_address_is_one")]

@@ -48,13 +48,7 @@ def header(width: int, height: int, *, depth: int = 8, colour: int = 0) -> bytes
 
 def png_of(width: int, height: int, rows: bytes, *before: bytes) -> bytes:
     """A grey PNG whose rows are the given bytes, with chunks before them."""
-    return (
-        PNG
-        + header(width, height)
-        + b"".join(before)
-        + chunk(b"IDAT", zlib.compress(rows, 9))
-        + chunk(b"IEND", b"")
-    )
+    return PNG + header(width, height) + b"".join(before) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
 
 
 def blank_png(width: int, height: int) -> bytes:

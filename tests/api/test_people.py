@@ -1,0 +1,187 @@
+"""What a person's own programs do: bring pictures, permit, take back, keep the receipts."""
+
+from typing import Any
+from uuid import uuid4
+
+from consentkit.receipts import verify
+from registry import originals
+from registry.log.signer import verifier
+from tests.api.conftest import Doors, slug
+from tests.world import World, opened_collection
+
+JPEG = b"\xff\xd8\xff\xe0" + bytes(2_000)
+
+
+def test_the_same_bytes_again_are_the_same_image(world: World, doors: Doors) -> None:
+    token = doors.token(world.person("ines"))
+    first, again = doors.upload(token, JPEG), doors.upload(token, JPEG, depicts="other")
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert list(first.json()) == ["image", "sha256", "state"]
+    assert first.json()["state"] == "submitted"
+    kept = [path for path in originals.original(uuid4()).parents[1].rglob("*") if path.is_file()]
+    assert [path.read_bytes() for path in kept] == [JPEG]
+
+
+def test_somebody_elses_bytes_are_an_image_of_ones_own(world: World, doors: Doors) -> None:
+    """Neither learns of the other."""
+    ines, joan = doors.token(world.person("ines")), doors.token(world.person("joan"))
+    first, second = doors.upload(ines, JPEG), doors.upload(joan, JPEG)
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json()["image"] != second.json()["image"]
+    mine, theirs = (doors.get(f"me/images/{of.json()['image']}", by) for of, by in ((first, ines), (second, joan)))
+    assert mine.json().keys() == theirs.json().keys()
+    assert mine.json()["standing"] == theirs.json()["standing"]
+
+
+def test_the_story_of_one_picture(world: World, doors: Doors) -> None:
+    ines = world.person("ines")
+    token, key = doors.token(ines), doors.key()
+    image = doors.upload(token, JPEG).json()["image"]
+    world.register(image)
+    body = {"images": [image], "purposes": ["ai_training"]}
+    given = doors.post("me/grants", token, body)
+    assert (given.status_code, list(given.json())) == (201, ["grant", "index", "receipt"])
+    assert doors.decisions(key, image) == [("permitted", None)]
+    use = doors.get(f"me/images/{image}", token).json()["standing"]["ai_training"]["research"]
+    assert (use["decision"], use["reason"]) == ("permitted", None)
+    assert use["until"].endswith("Z")
+    waiting = doors.get(given.json()["receipt"], token)
+    assert (waiting.status_code, waiting.headers["Retry-After"]) == (202, "1")
+    taken = doors.post("me/withdrawals", token, {"images": "all", "purposes": "all"})
+    assert (taken.status_code, list(taken.json())) == (201, ["withdrawal", "index", "receipt"])
+    assert doors.decisions(key, image) == [("excluded", "remove")]
+    world.publish()
+    for act, kind in ((given, "granted"), (taken, "withdrawn")):
+        receipt = doors.get(act.json()["receipt"], token)
+        assert receipt.headers["Content-Type"] == "text/plain; charset=utf-8"
+        verified = verify(receipt.content, verifier())
+        assert (verified.index, verified.kind) == (act.json()["index"], kind)
+    page = doors.get(f"me/images/{image}", token).json()
+    assert [event["kind"] for event in page["history"]] == [
+        "image_submitted",
+        "image_registered",
+        "granted",
+        "withdrawn",
+    ]
+    assert page["standing"]["evaluation"]["commercial"]["reason"] == "withdrawn"
+
+
+def test_an_exact_repeat_is_the_same_withdrawal(world: World, doors: Doors) -> None:
+    """I4: and after a grant it is a new one."""
+    ines = world.person("ines")
+    image, token = world.image(ines), doors.token(ines)
+    body = {"images": [str(image)], "purposes": ["ai_training"]}
+    first, again = (doors.post("me/withdrawals", token, body) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    world.grant(ines, [image], purposes=["ai_training"])
+    assert doors.post("me/withdrawals", token, body).status_code == 201
+
+
+def test_idempotency_keys(world: World, doors: Doors) -> None:
+    ines = world.person("ines")
+    world.image(ines)
+    token, body = doors.token(ines), {"images": "all", "purposes": ["ai_training"]}
+    first, again = (doors.post("me/grants", token, body, Idempotency_Key="one") for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    other = doors.post("me/grants", token, {**body, "purposes": ["evaluation"]}, Idempotency_Key="one")
+    assert (other.status_code, slug(other)) == (422, "idempotency-mismatch")
+
+
+def test_refusals_of_a_grant(world: World, doors: Doors) -> None:
+    ines = world.person("ines")
+    image, theirs = world.image(ines), world.image(world.person("joan"))
+    token = doors.token(ines)
+
+    def refused(**changed: Any) -> tuple[int, str]:
+        body = {"images": [str(image)], "purposes": ["ai_training"], **changed}
+        answer = doors.post("me/grants", token, body)
+        return answer.status_code, slug(answer)
+
+    assert refused(notice=str(uuid4())) == (409, "notice-not-current")
+    assert refused(images=[str(theirs)]) == refused(images=[str(uuid4())]) == (404, "not-found")
+    assert refused(purposes=["sorcery"]) == (422, "purpose-unknown")
+    assert refused(audience="everybody") == (422, "field-invalid")
+    assert refused(images=["x"]) == (422, "digest-malformed")
+    assert refused(images=[]) == refused(purposes=[]) == (422, "field-invalid")
+    nobody = doors.post("me/grants", doors.token(world.person("kim")), {"images": "all", "purposes": ["evaluation"]})
+    assert (nobody.status_code, slug(nobody)) == (409, "nothing-to-grant")
+
+
+def test_foreign_and_absent_are_one_answer(world: World, doors: Doors) -> None:
+    """I23."""
+    ines, token = world.person("ines"), doors.token(world.person("joan"))
+    image, absent = world.image(ines), uuid4()
+    taken = world.withdraw(ines)
+    world.publish()
+    body = {"purposes": "all"}
+    pairs = [
+        (doors.get(f"me/images/{image}", token), doors.get(f"me/images/{absent}", token)),
+        (doors.get(f"me/receipts/{taken.index}", token), doors.get("me/receipts/99999", token)),
+        (doors.get(f"me/images?after={image}", token), doors.get(f"me/images?after={absent}", token)),
+        *[
+            tuple(doors.post("me/withdrawals", token, {**body, "images": [str(each)]}) for each in (image, absent))
+            for _ in range(1)
+        ],
+    ]
+    for foreign, missing in pairs:
+        assert (foreign.status_code, foreign.content) == (missing.status_code, missing.content)
+        assert slug(foreign) == "not-found"
+        assert {**foreign.headers} == {**missing.headers}
+
+
+def test_pages_of_pictures(world: World, doors: Doors) -> None:
+    ines = world.person("ines")
+    images = []
+    for _ in range(5):
+        world.later(seconds=1)
+        images.append(str(world.image(ines)))
+    token, found, after = doors.token(ines), [], ""
+    while True:
+        page = doors.get(f"me/images?limit=2{after}", token).json()
+        found += [each["image"] for each in page["images"]]
+        if page["next"] is None:
+            break
+        after = f"&after={page['next']}"
+    assert found == images[::-1]
+    assert page["size"] == page["images"][0]["size"]
+
+
+def test_a_rejected_picture_says_why(world: World, doors: Doors) -> None:
+    ines = world.person("ines")
+    image = world.image(ines, registered=False)
+    world.reject(image)
+    page = doors.get(f"me/images/{image}", doors.token(ines)).json()
+    assert (page["state"], page["rejection"]["slug"]) == ("rejected", "image-too-small")
+    assert "64 pixels" in page["rejection"]["detail"]
+    assert page["standing"]["ai_training"]["research"]["decision"] == "unknown"
+
+
+def test_the_current_notice(world: World, doors: Doors) -> None:
+    answer = doors.get("notices/current").json()
+    assert answer["notice"] == str(world.notice)
+    assert answer == doors.get(f"notices/current?collection={world.collection}").json()
+    elsewhere = opened_collection("Other", at=world.at)
+    assert slug(doors.get(f"notices/current?collection={elsewhere}")) == "no-notice"
+    assert slug(doors.get(f"notices/current?collection={uuid4()}")) == "not-found"
+    assert slug(doors.get("notices/current?collection=x")) == "field-invalid"
+    assert slug(doors.get("notices/current")) == "collection-unclear"
+
+
+def test_what_a_contributor_may_say_of_a_picture(world: World, doors: Doors) -> None:
+    ines = world.person("ines")
+    token = doors.token(ines)
+    source = doors.upload(token, JPEG).json()["image"]
+    made = doors.upload(
+        token,
+        JPEG + b"crop",
+        depicts="unknown",
+        photographer="self",
+        derived_from=source,
+        collection=str(world.collection),
+    )
+    assert made.status_code == 201
+    page = doors.get(f"me/images/{made.json()['image']}", token).json()
+    assert (page["brought"], page["shown"]) == (True, False)

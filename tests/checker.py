@@ -1,0 +1,177 @@
+"""One checker, run after every test that touches the database: rows, log and standings tell one story.
+
+It compares what is stored with the oracle (laws 3 to 7), and the fold with both.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+from django.conf import settings
+
+from consent.exclusions.fold import Opened, fold
+from consent.models import Case, FeedTotal, Grant, GrantLine, Standing, Withdrawal, WithdrawalLine
+from consent.reads.replay import differences
+from registry.log.fsck import faults
+from registry.log.signer import verifier
+from registry.models import Account, Checkpoint, Commitment, Entry, Image, LogHead, Opening, Person, Tile
+from tests import oracle
+from tests.oracle import Happened
+
+
+def check_world() -> None:
+    """Raises AssertionError at the first thing that does not agree. Reads everything; changes nothing.
+
+    The registry's own `fsck` comes last: it must have nothing to say either.
+    """
+    entries = list(Entry.objects.order_by("index"))
+    leaves = [bytes(entry.leaf) for entry in entries]
+    story = _story(entries)
+    _entries_are_whole(entries, leaves)
+    _every_act_has_one_entry(entries)
+    _leaves_are_silent(leaves)
+    _checkpoints_hold(leaves)
+    _standings_are_the_fold(story)
+    _totals_are_the_sums()
+    _records_say_what_was_said(story)
+    assert list(faults()) == []
+    assert list(differences()) == []
+
+
+def story() -> list[Happened]:
+    """The log as the oracle reads it."""
+    return _story(list(Entry.objects.order_by("index")))
+
+
+def _story(entries: Sequence[Entry]) -> list[Happened]:
+    by_act: dict[UUID, list[oracle.Item]] = defaultdict(list)
+    for act, item in Opening.objects.order_by("act", "position").values_list("act", "item"):
+        by_act[act].append(json.loads(bytes(item)))
+    return [Happened(str(entry.act), by_act[entry.act]) for entry in entries]
+
+
+def _entries_are_whole(entries: Sequence[Entry], leaves: Sequence[bytes]) -> None:
+    """Dense, counted, and each leaf the root over commitments that their openings open."""
+    assert [entry.index for entry in entries] == list(range(len(entries)))
+    assert LogHead.objects.get().size == len(entries)
+    commitments: dict[UUID, list[bytes]] = defaultdict(list)
+    for row in Commitment.objects.order_by("act", "position"):
+        assert row.position == len(commitments[row.act])
+        commitments[row.act].append(bytes(row.commitment))
+    opened: dict[UUID, list[bytes]] = defaultdict(list)
+    for opening in Opening.objects.order_by("act", "position"):
+        assert len(bytes(opening.salt)) == 32
+        opened[opening.act].append(oracle.sha256(bytes(opening.salt) + bytes(opening.item)))
+    assert opened == commitments
+    for entry, leaf in zip(entries, leaves, strict=True):
+        said = json.loads(leaf)
+        assert set(said) == {"items", "kind", "recorded_at", "v"}
+        assert said["items"] == oracle.items_root(commitments[entry.act]).hex()
+        assert said["recorded_at"] == int(entry.recorded_at.timestamp())
+        assert commitments[entry.act]
+
+
+def _every_act_has_one_entry(entries: Sequence[Entry]) -> None:
+    """Law 3, both ways: no entry without an act's traces, no trace without its entry."""
+    kinds = {entry.act: json.loads(bytes(entry.leaf))["kind"] for entry in entries}
+    assert len(kinds) == len(entries)
+    assert set(Commitment.objects.values_list("act", flat=True)) == set(kinds)
+    traces = {
+        "granted": list(Grant.objects.values_list("act", flat=True)),
+        "withdrawn": list(Withdrawal.objects.values_list("act", flat=True)),
+        "case_opened": list(Case.objects.values_list("act", flat=True)),
+    }
+    counted = Counter(kinds.values())
+    for kind, acts in traces.items():
+        assert sorted(acts) == sorted(act for act, of in kinds.items() if of == kind)
+    assert counted["image_submitted"] == Image.objects.count()
+    assert counted["image_registered"] == Image.objects.filter(state="registered").count()
+    assert counted["image_rejected"] == Image.objects.filter(state="rejected").count()
+    assert counted["person_enrolled"] == Person.objects.count()
+    assert set(Standing.objects.values_list("act", flat=True)) <= set(kinds)
+
+
+def _leaves_are_silent(leaves: Sequence[bytes]) -> None:
+    """Law 6: no pseudonym, digest or address in any leaf."""
+    named = [
+        *Person.objects.values_list("id", flat=True),
+        *Image.objects.values_list("id", flat=True),
+    ]
+    words = [word for number in named for word in (str(number), number.hex)]
+    words += [bytes(digest).hex() for digest in Image.objects.values_list("sha256", flat=True)]
+    words += list(Account.objects.values_list("email", flat=True))
+    for leaf in leaves:
+        assert len(leaf) <= 1024
+        assert b"@" not in leaf
+    everything = b"\n".join(leaves)
+    assert not [word for word in words if word.encode() in everything]
+
+
+def _checkpoints_hold(leaves: Sequence[bytes]) -> None:
+    """Law 7: each is signed over a prefix of the one log, and the file outside is not behind."""
+    key = str(verifier())
+    newest = None
+    for row in Checkpoint.objects.order_by("size"):
+        _, size, root = oracle.open_note(row.note, key)
+        assert size == row.size <= len(leaves)
+        assert root == bytes(row.root) == oracle.root(leaves[:size])
+        newest = row
+    outside = Path(settings.CHECKPOINT_DIR) / "checkpoint"
+    if newest is not None:
+        note = outside.read_text()
+        _, size, root = oracle.open_note(note, key)
+        assert size >= newest.size
+        assert size > newest.size or note == newest.note
+        assert root == oracle.root(leaves[:size])
+    for tile in Tile.objects.all():
+        assert bytes(tile.hashes) == oracle.tile(tile.level, tile.index, leaves)
+
+
+def _standings_are_the_fold(story: Sequence[Happened]) -> None:
+    """Law 5: the rows, the definition and the oracle, each image and scope, and the act that changed it last."""
+    folded = fold(Opened(UUID(happened.act), tuple(happened.items)) for happened in story)
+    rows = {row.image_id: row for row in Standing.objects.all()}
+    assert set(rows) == set(folded) == {UUID(image) for image in oracle.images(story)}
+    for image, row in rows.items():
+        stored = list(zip(row.until, row.reason, strict=True))
+        assert stored == oracle.standing(story, str(image)), f"image {image}"
+        assert str(row.act) == oracle.last_change(story, str(image)), f"image {image}"
+        of = folded[image]
+        assert of.row is not None
+        terms = of.row.terms
+        assert stored == list(zip(terms.until, terms.reason, strict=True)), f"image {image}"
+        assert (row.act, row.collection_id, bytes(row.sha256), row.held) == (
+            of.act,
+            of.collection,
+            of.sha256,
+            of.held,
+        )
+
+
+def _totals_are_the_sums() -> None:
+    """The digest of each feed, added up again from its rows."""
+    counts: dict[tuple[UUID, int], int] = defaultdict(int)
+    sums: dict[tuple[UUID, int], int] = defaultdict(int)
+    for row in Standing.objects.filter(held=False):
+        for scope, ruling in enumerate(zip(row.until, row.reason, strict=True)):
+            key = row.collection_id, scope
+            counts[key] += 1
+            sums[key] += oracle.row_digest(row.image_id.bytes, bytes(row.sha256), scope, ruling)
+    totals = {(of.collection_id, of.scope): of for of in FeedTotal.objects.all()}
+    assert {key: of.count for key, of in totals.items()} == counts
+    assert {key: int(of.total) for key, of in totals.items()} == {key: total % 2**256 for key, total in sums.items()}
+
+
+def _records_say_what_was_said(story: Sequence[Happened]) -> None:
+    """Grants' lines and withdrawals' lines, against a replay of the items."""
+    lines = GrantLine.objects.values_list("grant__id", "image", "purpose", "state")
+    assert {
+        (str(grant), str(image), oracle.PURPOSES[purpose]): state for grant, image, purpose, state in lines
+    } == oracle.grant_lines(story)
+    bars = WithdrawalLine.objects.values_list("withdrawal__id", "image", "in_force")
+    assert {
+        (str(withdrawal), str(image)): {use for at, use in enumerate(oracle.SCOPES) if bits >> at & 1}
+        for withdrawal, image, bits in bars
+    } == oracle.protections(story)

@@ -1,0 +1,228 @@
+"""An executable model of the whole: random acts of three people, a steward and the clock, against the naive oracle."""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+from pytest_django import DjangoDbBlocker, Settings
+
+from consent import errors
+from consent.rules.lifecycle import CaseMove
+from consent.rules.reasons import Decision
+from registry.acts.submit import Shown
+from registry.errors import NotFound
+from registry.log.publisher import latest
+from registry.log.readiness import LogInDoubt
+from registry.log.recorder import head_size
+from registry.models import Depiction, Entry, Image
+from tests import databases, oracle
+from tests.checker import check_world, story
+from tests.world import World, digest_of
+
+NAMES: Final = ["ines", "jo", "kim"]
+WHO = st.sampled_from(NAMES)
+PURPOSES = st.lists(st.sampled_from(oracle.PURPOSES), min_size=1, max_size=5, unique=True)
+AUDIENCE = st.sampled_from(oracle.AUDIENCES)
+
+
+class Registry(RuleBasedStateMachine):
+    """Every act either does what the oracle says it does, or is refused for a reason the model can name."""
+
+    template: str
+    folders: Path
+    paths: Settings
+
+    images = Bundle("images")
+    cases = Bundle("cases")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stop = ExitStack()
+        name = f"{self.template}_{secrets.token_hex(4)}"
+        for folder in ("IMAGE_DIR", "CHECKPOINT_DIR", "SNAPSHOT_DIR"):
+            setattr(self.paths, folder, self.folders / name / folder.lower())
+        self.stop.enter_context(databases.cloned(self.template, name))
+        self.stop.enter_context(databases.pointed_at(name))
+        self.world = World.begun()
+        self.lab = {audience: self.world.pipeline(audience, audience=audience) for audience in oracle.AUDIENCES}
+        for who in NAMES:
+            self.world.person(who)
+        self.open: set[UUID] = set()
+
+    def teardown(self) -> None:
+        with self.stop:
+            check_world()
+
+    @initialize(target=images)
+    def begin(self) -> Any:
+        """One picture each, and one that two of them have."""
+        ines, jo = self.world.person("ines"), self.world.person("jo")
+        return multiple(self.world.image(ines, content=b"0"), self.world.image(jo, content=b"0"))
+
+    # What people do
+
+    @rule(
+        target=images,
+        who=WHO,
+        content=st.sampled_from([None, b"0", b"1"]),
+        depicts=st.sampled_from([Shown.SELF, Shown.SELF, Shown.OTHER]),
+        registered=st.booleans(),
+        source=st.none() | images,
+    )
+    def submit(self, who: str, content: bytes | None, depicts: Shown, registered: bool, source: UUID | None) -> Any:
+        person = self.world.person(who)
+        foreign = source is not None and source not in self._brought(person)
+        before = head_size()
+        try:
+            image = self.world.image(
+                person, content=content, depicts=depicts, registered=registered, derived_from=source
+            )
+        except NotFound:  # made from somebody else's picture
+            assert foreign
+            assert head_size() == before
+            return multiple()
+        return image
+
+    @rule(image=images)
+    def register(self, image: UUID) -> None:
+        self.world.register(image)
+
+    @rule(image=images)
+    def reject(self, image: UUID) -> None:
+        self.world.reject(image)
+
+    @rule(
+        who=WHO,
+        chosen=st.just("all") | st.lists(images, min_size=1, max_size=3),
+        purposes=PURPOSES,
+        audience=AUDIENCE,
+        days=st.sampled_from([1, 30, 365]),
+    )
+    def grant(self, who: str, chosen: Any, purposes: Sequence[str], audience: str, days: int) -> None:
+        person, before, doubted = self.world.person(who), head_size(), self._doubted()
+        until = self.world.at + timedelta(days=days)
+        try:
+            self.world.grant(person, chosen, purposes=purposes, audience=audience, until=until)
+        except NotFound:  # one of them is somebody else's
+            assert set(chosen) - self._theirs(person)
+            assert head_size() == before
+        except LogInDoubt:  # nobody has published for more than half a minute
+            assert doubted
+            assert head_size() == before
+        except (errors.NotDepicted, errors.ImageRevoked, errors.ImageRejected, errors.NothingToGrant):
+            assert head_size() == before
+        else:
+            assert not doubted
+            assert head_size() == before + 1
+
+    @rule(who=WHO, chosen=st.just("all") | st.lists(images, min_size=1, max_size=3), purposes=PURPOSES)
+    def withdraw(self, who: str, chosen: Any, purposes: Sequence[str]) -> None:
+        """Law 2, at once and for every audience; and law 9: only a foreign image is refused."""
+        person, before = self.world.person(who), head_size()
+        covered = self._theirs(person) if chosen == "all" else set(chosen)
+        try:
+            taken = self.world.withdraw(person, chosen, purposes=purposes)
+        except NotFound:
+            assert covered - self._theirs(person)
+            assert head_size() == before
+            return
+        assert not covered - self._theirs(person)
+        assert taken.repeated == (head_size() == before)
+        assert taken.index < head_size()
+        for purpose in purposes:
+            for lab in self.lab.values():
+                for decided in self.world.check(lab, *covered, purpose=purpose).decisions:
+                    assert decided.decision is not Decision.PERMITTED
+
+    # What stewards, the publisher and the clock do
+
+    @rule(target=cases, image=images, by_digest=st.booleans(), claimant=WHO)
+    def open_case(self, image: UUID, by_digest: bool, claimant: str) -> UUID:
+        found = {"sha256": digest_of(image)} if by_digest else {"image": image}
+        case = self.world.case(**found, claimant=claimant)
+        self.open.add(case)
+        return case
+
+    @rule(case=consumes(cases) | cases, move=st.sampled_from(CaseMove))
+    def resolve(self, case: UUID, move: CaseMove) -> None:
+        try:
+            self.world.resolve(case, move)
+        except errors.CaseClosed:  # somebody was first
+            assert case not in self.open
+        else:
+            assert case in self.open
+            self.open.discard(case)
+
+    @rule()
+    def publish(self) -> None:
+        self.world.publish()
+        assert not self._doubted()
+
+    @rule(by=st.sampled_from([timedelta(seconds=20), timedelta(days=2), timedelta(days=40)]))
+    def wait(self, by: timedelta) -> None:
+        self.world.at += by
+
+    # What pipelines see
+
+    @rule(purpose=st.sampled_from(oracle.PURPOSES), audience=AUDIENCE)
+    def ask(self, purpose: str, audience: str) -> None:
+        """Every image, a stranger, and the same keys again: one answer each, as the oracle decides."""
+        told, now, doubted = story(), int(self.world.at.timestamp()), self._doubted()
+        images = oracle.images(told)
+        checked = self.world.check(self.lab[audience], *images, UUID(int=7), *images[:1], purpose=purpose)
+        expected = [oracle.decide(told, image, purpose, audience, now) for image in images]
+        held = {str(image) for image in Image.objects.filter(held=True).values_list("id", flat=True)}
+        expected = ["unknown" if image in held else word for image, word in zip(images, expected, strict=True)]
+        if doubted:
+            expected = ["unknown" if word == "permitted" else word for word in expected]
+        assert checked.size == len(told)
+        assert [decided.decision for decided in checked.decisions] == [*expected, "unknown", *expected[:1]]
+        assert now < checked.valid_until <= now + 900
+
+    # What the model knows
+
+    def _brought(self, person: UUID) -> set[UUID]:
+        return set(Image.objects.filter(contributor=person).values_list("id", flat=True))
+
+    def _theirs(self, person: UUID) -> set[UUID]:
+        shown = Depiction.objects.filter(person=person, confirmed=True).values_list("image", flat=True)
+        return self._brought(person) | set(shown)
+
+    def _doubted(self) -> bool:
+        """Whether an entry has waited for its checkpoint for more than half a minute."""
+        published = latest()
+        assert published is not None
+        oldest = Entry.objects.filter(index__gte=published.size).order_by("index").first()
+        return oldest is not None and self.world.at - oldest.recorded_at > timedelta(seconds=30)
+
+
+def test_whatever_happens_rows_log_and_oracle_agree(
+    template: str, tmp_path: Path, settings: Settings, django_db_blocker: DjangoDbBlocker
+) -> None:
+    Registry.template, Registry.folders, Registry.paths = template, tmp_path, settings
+    with django_db_blocker.unblock():
+        run_state_machine_as_test(Registry, settings=RUN)
+
+
+RUN: Final = settings(
+    max_examples=25,
+    stateful_step_count=30,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=list(HealthCheck),
+)

@@ -1,0 +1,259 @@
+"""What must be so, told a second time: from RFC 6962 and from the laws in plain loops, as slowly as it likes.
+
+Nothing of `consentkit`'s trees and notes, of `consent.rules` or of `consent.exclusions` is used here: a mistake there
+must not be made here too. Purposes, audiences and reasons are written out for the same reason.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+PURPOSES: Final = ["ai_training", "ai_generative_training", "ai_inference", "data_mining", "evaluation"]
+AUDIENCES: Final = ["research", "commercial"]
+SCOPES: Final = [(purpose, audience) for purpose in PURPOSES for audience in AUDIENCES]
+
+# Inner reasons by their stored numbers, and what a pipeline is told of each.
+WITHDRAWN, REVOKED, RESTRICTED, FROM_EXCLUDED, UNCONFIRMED = 20, 30, 50, 70, 80
+UNFINGERPRINTED, NOT_GRANTED, NO_GRANT = 90, 120, 130
+TOLD: Final = {
+    WITHDRAWN: "remove",
+    REVOKED: "remove",
+    RESTRICTED: "wait",
+    FROM_EXCLUDED: "not_covered",
+    UNCONFIRMED: "wait",
+    UNFINGERPRINTED: "unknown",
+    NOT_GRANTED: "not_covered",
+    NO_GRANT: "not_covered",
+}
+TOLD_CODES: Final = [None, "remove", "wait", "not_covered", "unknown"]
+
+Item = dict[str, Any]
+Ruling = tuple[int | None, int | None]  # until (Unix seconds), reason: exactly one of the two is None
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One act of the log: its id and its items, in order."""
+
+    act: str
+    items: list[Item]
+
+
+# RFC 6962, section 2.1
+
+
+def sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    return sha256(b"\x00" + entry)
+
+
+def root(entries: Sequence[bytes]) -> bytes:
+    """MTH of the entries."""
+    return root_of_hashes([leaf_hash(entry) for entry in entries])
+
+
+def root_of_hashes(hashes: Sequence[bytes]) -> bytes:
+    if not hashes:
+        return sha256(b"")
+    if len(hashes) == 1:
+        return hashes[0]
+    k = 1
+    while k * 2 < len(hashes):
+        k *= 2
+    return sha256(b"\x01" + root_of_hashes(hashes[:k]) + root_of_hashes(hashes[k:]))
+
+
+def path(m: int, entries: Sequence[bytes]) -> list[bytes]:
+    """PATH(m, D[n])."""
+    n = len(entries)
+    if n == 1:
+        return []
+    k = 1
+    while k * 2 < n:
+        k *= 2
+    if m < k:
+        return [*path(m, entries[:k]), root(entries[k:])]
+    return [*path(m - k, entries[k:]), root(entries[:k])]
+
+
+def items_root(commitments: Sequence[bytes]) -> bytes:
+    """Leaf hashes of the commitments, then of empty strings up to a power of two."""
+    padded = list(commitments)
+    while len(padded) & (len(padded) - 1):
+        padded.append(b"")
+    return root(padded)
+
+
+def tile(level: int, index: int, entries: Sequence[bytes]) -> bytes:
+    """A full tile: 256 roots over 256**level entries each (C2SP tlog-tiles)."""
+    span = 256**level
+    first = index * 256
+    return b"".join(root(entries[at * span : (at + 1) * span]) for at in range(first, first + 256))
+
+
+# C2SP signed-note and tlog-checkpoint
+
+
+def open_note(note: str, verifier_key: str) -> tuple[str, int, bytes]:
+    """Origin, size and root of a checkpoint with one signature by this key; an AssertionError otherwise."""
+    text, signatures = note.rsplit("\n\n", 1)
+    text += "\n"
+    name, _, key = verifier_key.split("+", 2)
+    public = base64.b64decode(key)
+    assert public[:1] == b"\x01"
+    (line,) = signatures.splitlines()
+    dash, signed_by, signature = line.split(" ")
+    raw = base64.b64decode(signature)
+    assert (dash, signed_by) == ("—", name)
+    assert raw[:4] == sha256(name.encode() + b"\n" + public)[:4]
+    Ed25519PublicKey.from_public_bytes(public[1:]).verify(raw[4:], text.encode())
+    origin, size, hashed, end = text.split("\n")
+    assert (origin, end) == (name, "")
+    return origin, int(size), base64.b64decode(hashed)
+
+
+# The laws, for one image and one scope
+
+
+def images(story: Iterable[Happened]) -> list[str]:
+    """Every image ever submitted."""
+    return [item["image"] for happened in story for item in happened.items if item["what"] == "submitted"]
+
+
+def rule(story: Sequence[Happened], image: str, purpose: str, audience: str) -> Ruling:
+    """What the log says of this image for this use: scan from the newest event back."""
+    events = [item for happened in story for item in happened.items if item.get("image") == image][::-1]
+    (submitted,) = [item for item in events if item["what"] == "submitted"]
+    shown = submitted["depicts"]
+    if any(_newest_word(events, person, purpose, audience) == "withdrawn" for person in _people(events)):
+        return None, WITHDRAWN
+    if any(item["what"] == "revoked" for item in events):
+        return None, REVOKED
+    if _has_open_case(events):
+        return None, RESTRICTED
+    source: Ruling | None = None
+    if submitted["derived_from"]:
+        source = rule(story, submitted["derived_from"], purpose, audience)
+        if source[0] is None:
+            return None, FROM_EXCLUDED
+    if shown is None:
+        return None, UNCONFIRMED
+    if submitted["held"] or not any(item["what"] == "registered" for item in events):
+        return None, UNFINGERPRINTED
+    until = _granted_until(events, shown, purpose, audience)
+    if until is None:
+        others = [_granted_until(events, shown, *scope) for scope in SCOPES]
+        return None, NO_GRANT if others == [None] * len(SCOPES) else NOT_GRANTED
+    return (until if source is None or source[0] is None else min(until, source[0])), None
+
+
+def decide(story: Sequence[Happened], image: str, purpose: str, audience: str, now: int) -> str:
+    """`permitted`, `excluded` or `unknown`, when nothing is in doubt."""
+    if image not in images(story):
+        return "unknown"
+    until, reason = rule(story, image, purpose, audience)
+    if until is not None:
+        return "permitted" if now < until else "excluded"
+    return "unknown" if reason == UNFINGERPRINTED else "excluded"
+
+
+def _people(events: Sequence[Item]) -> set[str]:
+    return {item["person"] for item in events if "person" in item}
+
+
+def _newest_word(newest_first: Sequence[Item], person: str, purpose: str, audience: str) -> str | None:
+    """This person's last word about this use of the image: `granted`, `withdrawn` or none."""
+    for item in newest_first:
+        if item.get("person") != person or purpose not in item.get("purposes", []):
+            continue
+        if item["what"] == "withdrawn" or (item["what"] == "granted" and item["audience"] == audience):
+            return str(item["what"])
+    return None
+
+
+def _granted_until(newest_first: Sequence[Item], person: str, purpose: str, audience: str) -> int | None:
+    for item in newest_first:
+        if item.get("person") != person or purpose not in item.get("purposes", []):
+            continue
+        if item["what"] == "withdrawn":
+            return None
+        if item["what"] == "granted" and item["audience"] == audience:
+            return int(item["until"])
+    return None
+
+
+def _has_open_case(events: Sequence[Item]) -> bool:
+    opened = [item["case"] for item in events if item["what"] == "restricted"]
+    closed = [item["case"] for item in events if item["what"] in ("lifted", "revoked")]
+    return any(case not in closed for case in opened)
+
+
+def standing(story: Sequence[Happened], image: str) -> list[Ruling]:
+    """The ten rulings, in the order of scopes."""
+    return [rule(story, image, purpose, audience) for purpose, audience in SCOPES]
+
+
+def last_change(story: Sequence[Happened], image: str) -> str:
+    """The act since which the standing reads as it does: try every shorter story."""
+    now = standing(story, image)
+    size = len(story)
+    while image in images(story[: size - 1]) and standing(story[: size - 1], image) == now:
+        size -= 1
+    return story[size - 1].act
+
+
+# What a feed adds up to
+
+
+def row_digest(image: bytes, digest: bytes, scope: int, ruling: Ruling) -> int:
+    """SHA-256(image ‖ sha256 ‖ purpose ‖ audience ‖ until ‖ reason code), as a number."""
+    until, reason = ruling
+    code = TOLD_CODES.index(TOLD[reason] if reason is not None else None)
+    row = image + digest + bytes([scope // 2, scope % 2]) + (until or 0).to_bytes(8, "big") + bytes([code])
+    return int.from_bytes(sha256(row), "big")
+
+
+# What a person's records must say
+
+
+def grant_lines(story: Iterable[Happened]) -> dict[tuple[str, str, str], str]:
+    """(grant, image, purpose) -> its state."""
+    lines: dict[tuple[str, str, str], str] = {}
+    givers: dict[str, str] = {}
+    for item in (item for happened in story for item in happened.items):
+        if item["what"] == "granted":
+            givers[item["grant"]] = item["person"]
+            for purpose in item["purposes"]:
+                lines[item["grant"], item["image"], purpose] = "given"
+        for (grant, image, purpose), state in lines.items():
+            if state != "given" or image != item.get("image"):
+                continue
+            if item["what"] == "revoked":
+                lines[grant, image, purpose] = "revoked"
+            if item["what"] == "withdrawn" and givers[grant] == item["person"] and purpose in item["purposes"]:
+                lines[grant, image, purpose] = "withdrawn"
+    return lines
+
+
+def protections(story: Iterable[Happened]) -> dict[tuple[str, str], set[tuple[str, str]]]:
+    """(withdrawal, image) -> the uses that it still bars."""
+    lines: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    by: dict[str, str] = {}
+    for item in (item for happened in story for item in happened.items):
+        if item["what"] == "withdrawn":
+            by[item["withdrawal"]] = item["person"]
+            lines[item["withdrawal"], item["image"]] = {
+                (purpose, audience) for purpose in item["purposes"] for audience in AUDIENCES
+            }
+        if item["what"] == "granted":
+            for (withdrawal, image), uses in lines.items():
+                if by[withdrawal] == item["person"] and image == item["image"]:
+                    uses -= {(purpose, item["audience"]) for purpose in item["purposes"]}
+    return lines

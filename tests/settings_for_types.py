@@ -10,4 +10,4 @@ os.environ.setdefault("SECRET_KEY", "x" * 50)
 os.environ.setdefault("LOG_SIGNING_KEY", Signer.generate("types.localhost/log").encode())
 os.environ.setdefault("PUBLIC_URL", "http://127.0.0.1:8000")
 
-from service.settings import *  # noqa: E402, F403 - after the environment that they read
+from service.settings import *  # noqa: F403 - after the environment that they read

@@ -114,13 +114,14 @@ class World:
         registered: bool = True,
         derived_from: UUID | None = None,
         collection: UUID | None = None,
+        number: UUID | None = None,
     ) -> UUID:
         """Bytes handed in as the door does it; registered with an invented fingerprint unless told otherwise.
 
         The same bytes by the same person again are the image that they had before.
         """
         content = content or secrets.token_bytes(64)
-        number = uuid4()
+        number = number or uuid4()
         kept = originals.original(number)
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(content)

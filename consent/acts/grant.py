@@ -4,9 +4,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from consent.acts.chosen import Chosen, lock
 from consent.errors import (
@@ -21,7 +22,7 @@ from consent.errors import (
     ScopeNotOffered,
     UntilRefused,
 )
-from consent.models import CaseImage, Grant, GrantLine, Notice, WithdrawalLine
+from consent.models import Grant, GrantLine, Notice, WithdrawalLine
 from consent.rules.lifecycle import GrantState, Hold
 from consent.rules.purposes import bits_of, in_order
 from consentkit import canonical
@@ -30,7 +31,7 @@ from consentkit.scopes import PURPOSES
 from registry.errors import Refusal
 from registry.log.readiness import refuse_grants_in_doubt
 from registry.log.recorder import Act, record
-from registry.models import Depiction, Entry, Image
+from registry.models import Entry
 from registry.models.bulk import insert_many
 from registry.rules.items import Item
 from registry.rules.lifecycle import ImageState
@@ -67,16 +68,37 @@ class Granted:
     repeated: bool = False
 
 
+@dataclass(frozen=True)
+class _Candidate:
+    """An image that may be grantable: whether this person is shown, whether the registry has revoked it."""
+
+    id: UUID
+    collection: UUID
+    state: str
+    shown: bool
+    revoked: bool
+
+
+CANDIDATES: Final = """
+    SELECT id, collection_id, state,
+        EXISTS (
+            SELECT FROM registry_depiction WHERE image_id = image.id AND person_id = %(person)s AND confirmed
+        ),
+        EXISTS (SELECT FROM consent_caseimage WHERE image_id = image.id AND hold = %(revoked)s)
+    FROM registry_image image WHERE id = ANY(%(images)s::uuid[]) ORDER BY id
+"""
+
+
 @transaction.atomic(durable=True)
 def grant(person: UUID, *, permission: Permission, at: datetime, idempotency_key: str | None = None) -> Granted:
     """Law 1. The person's newest grant of a scope counts, even if it is shorter, and ends their withdrawal of it."""
-    images = lock(person, permission.images)
+    chosen = lock(person, permission.images)
     if known := _repeat(person, permission, idempotency_key):
         return known
     refuse_grants_in_doubt(at)
     purposes = in_order(permission.purposes)
-    grantable = _grantable(person, images, chosen_by_id=permission.images != "all")
-    notice = _notice(grantable, permission)
+    images = _grantable(person, chosen, chosen_by_id=permission.images != "all")
+    notice = _notice({image.collection for image in images}, permission)
     until = _until(permission.until, notice, at)
     act = Act.begin(Kind.GRANTED, at=at)
     given = Grant(
@@ -90,8 +112,8 @@ def grant(person: UUID, *, permission: Permission, at: datetime, idempotency_key
         request_digest=permission.digest(),
     )
     given.save(force_insert=True)
-    _give_lines(given, grantable, purposes)
-    recorded = record(act, [_item(given, image, purposes) for image in grantable])
+    _give_lines(given, [image.id for image in images], purposes)
+    recorded = record(act, [_item(given, image.id, purposes) for image in images])
     return Granted(given.id, recorded.index)
 
 
@@ -104,14 +126,11 @@ def _repeat(person: UUID, permission: Permission, key: str | None) -> Granted | 
     return Granted(known.id, Entry.objects.get(act=known.act).index, repeated=True)
 
 
-def _grantable(person: UUID, images: Sequence[Image], *, chosen_by_id: bool) -> list[Image]:
+def _grantable(person: UUID, chosen: list[UUID], *, chosen_by_id: bool) -> list[_Candidate]:
     """Chosen one by one, every image must be grantable; of `all`, those that are not are left out."""
-    ids = [image.id for image in images]
-    shown = set(Depiction.objects.filter(image__any=ids, person=person, confirmed=True).values_list("image", flat=True))
-    revoked = set(CaseImage.objects.filter(image__any=ids, hold=Hold.REVOKED).values_list("image", flat=True))
     kept = []
-    for image in images:
-        refused = _refusal(image, shown=image.id in shown, revoked=image.id in revoked)
+    for image in _candidates(person, chosen):
+        refused = _refusal(image)
         if refused is None:
             kept.append(image)
         elif chosen_by_id:
@@ -121,18 +140,23 @@ def _grantable(person: UUID, images: Sequence[Image], *, chosen_by_id: bool) -> 
     return kept
 
 
-def _refusal(image: Image, *, shown: bool, revoked: bool) -> Refusal | None:
-    if not shown:
+def _candidates(person: UUID, images: list[UUID]) -> list[_Candidate]:
+    with connection.cursor() as cursor:
+        cursor.execute(CANDIDATES, {"person": person, "images": images, "revoked": Hold.REVOKED})
+        return [_Candidate(*row) for row in cursor.fetchall()]
+
+
+def _refusal(image: _Candidate) -> Refusal | None:
+    if not image.shown:
         return NotDepicted("Only the person shown can grant this.")
-    if revoked:
+    if image.revoked:
         return ImageRevoked("The registry has revoked this image.")
     if image.state == ImageState.REJECTED:
         return ImageRejected("This picture could not be read.")
     return None
 
 
-def _notice(images: Sequence[Image], permission: Permission) -> Notice:
-    collections = {image.collection_id for image in images}
+def _notice(collections: set[UUID], permission: Permission) -> Notice:
     if len(collections) > 1:
         raise CollectionsMixed("These images belong to several collections. Grant them one collection at a time.")
     current = Notice.objects.filter(collection=collections.pop()).order_by("-version").first()
@@ -157,15 +181,15 @@ def _until(asked: datetime | None, notice: Notice, at: datetime) -> datetime:
     return until
 
 
-def _give_lines(given: Grant, images: Sequence[Image], purposes: Sequence[str]) -> None:
+def _give_lines(given: Grant, images: list[UUID], purposes: Sequence[str]) -> None:
     positions = [PURPOSES.index(purpose) for purpose in purposes]
-    lines = ((given.serial, image.id, position, GrantState.GIVEN) for image in images for position in positions)
+    lines = ((given.serial, image, position, GrantState.GIVEN) for image in images for position in positions)
     insert_many(GrantLine, ("grant_id", "image_id", "purpose", "state"), lines)
     scopes = bits_of(purposes, audiences=[given.audience])
-    WithdrawalLine.objects.all().lift(given.person_id, images=[image.id for image in images], scopes=scopes)
+    WithdrawalLine.objects.all().lift(given.person_id, images=images, scopes=scopes)
 
 
-def _item(given: Grant, image: Image, purposes: list[str]) -> Item:
+def _item(given: Grant, image: UUID, purposes: list[str]) -> Item:
     particulars = {
         "audience": given.audience,
         "grant": str(given.id),
@@ -173,4 +197,4 @@ def _item(given: Grant, image: Image, purposes: list[str]) -> Item:
         "purposes": purposes,
         "until": int(given.until.timestamp()),
     }
-    return Item("granted", image=image.id, person=given.person_id, particulars=particulars)
+    return Item("granted", image=image, person=given.person_id, particulars=particulars)

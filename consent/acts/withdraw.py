@@ -4,23 +4,39 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from consent.acts.chosen import Chosen, lock, theirs
 from consent.acts.open_case import Matter, open_case
 from consent.errors import IdempotencyMismatch
-from consent.models import GrantLine, Withdrawal, WithdrawalLine
+from consent.models import Withdrawal, WithdrawalLine
 from consent.rules.lifecycle import GrantMove, GrantState, grant_after
 from consent.rules.purposes import bits_of, in_order
 from consentkit import canonical
 from consentkit.entries import Kind
 from consentkit.scopes import PURPOSES
 from registry.log.recorder import Act, record
-from registry.models import Entry, Image
+from registry.models import Entry
 from registry.models.bulk import insert_many
 from registry.rules.items import Item
+
+# Held images of this person that a dispute has not followed yet.
+HELD: Final = """
+    SELECT id, sha256 FROM registry_image image
+    WHERE id = ANY(%(images)s::uuid[]) AND held AND contributor_id = %(person)s AND NOT EXISTS (
+        SELECT FROM consent_withdrawalline JOIN consent_withdrawal ON serial = withdrawal_id
+        WHERE image_id = image.id AND person_id = %(person)s AND in_force > 0
+    )
+"""
+END_LINES: Final = """
+    UPDATE consent_grantline line SET state = %(after)s
+    FROM consent_grant given
+    WHERE given.serial = line.grant_id AND given.person_id = %(person)s AND line.image_id = ANY(%(images)s::uuid[])
+        AND line.purpose = ANY(%(purposes)s::smallint[]) AND line.state = %(given)s
+"""
 
 
 @dataclass(frozen=True)
@@ -59,17 +75,18 @@ def withdraw(person: UUID, *, withdrawing: Withdrawing, at: datetime, idempotenc
     return _withdraw(person, withdrawing, purposes, at, idempotency_key)
 
 
-def _held(person: UUID, images: Sequence[UUID]) -> list[tuple[UUID, bytes]]:
-    held = Image.objects.filter(id__in=images, held=True, contributor=person)
-    undisputed = held.exclude(withdrawal_lines__withdrawal__person=person, withdrawal_lines__in_force__gt=0)
-    return [(image, bytes(sha256)) for image, sha256 in undisputed.values_list("id", "sha256")]
+def _held(person: UUID, images: list[UUID]) -> list[tuple[UUID, bytes]]:
+    with connection.cursor() as cursor:
+        cursor.execute(HELD, {"person": person, "images": images})
+        found: list[tuple[UUID, bytes]] = cursor.fetchall()
+    return found
 
 
 @transaction.atomic(durable=True)
 def _withdraw(
     person: UUID, withdrawing: Withdrawing, purposes: list[str], at: datetime, idempotency_key: str | None
 ) -> Withdrawn:
-    images = [image.id for image in lock(person, withdrawing.images)]
+    images = lock(person, withdrawing.images)
     known = _by_key(person, withdrawing, idempotency_key) or _exact_repeat(person, images, purposes)
     if known is not None:
         return Withdrawn(known.id, Entry.objects.get(act=known.act).index, repeated=True)
@@ -121,13 +138,14 @@ def _protect(withdrawal: Withdrawal, images: Sequence[UUID], purposes: list[str]
     insert_many(WithdrawalLine, ("withdrawal_id", "image_id", "in_force"), lines)
 
 
-def _end_lines(person: UUID, images: Sequence[UUID], purposes: list[str]) -> None:
-    GrantLine.objects.filter(
-        grant__person=person,
-        image__any=images,
-        purpose__in=[PURPOSES.index(purpose) for purpose in purposes],
-        state=GrantState.GIVEN,
-    ).update(state=grant_after(GrantState.GIVEN, GrantMove.WITHDRAW))
+def _end_lines(person: UUID, images: list[UUID], purposes: list[str]) -> None:
+    positions = [PURPOSES.index(purpose) for purpose in purposes]
+    after = grant_after(GrantState.GIVEN, GrantMove.WITHDRAW)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            END_LINES,
+            {"person": person, "images": images, "purposes": positions, "given": GrantState.GIVEN, "after": after},
+        )
 
 
 def _items(withdrawal: Withdrawal, images: Sequence[UUID], purposes: list[str]) -> list[Item]:

@@ -4,15 +4,36 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Final
 from uuid import UUID
 
-from consent.models import CaseImage, GrantLine, Standing, WithdrawalLine
+from django.db import connection
+
+from consent.models import Standing
 from consent.rules.lifecycle import GrantState, Hold
 from consent.rules.reasons import Reason
 from consent.rules.standings import Facts, Terms, terms
 from consentkit.scopes import PURPOSES, SCOPES, scope
-from registry.models import Depiction, Derivation, Image
 from registry.rules.lifecycle import ImageState
+
+# Two statements whatever the number of images, and plain tuples out: every act reads them.
+IMAGES: Final = """
+    SELECT id, collection_id, sha256, held, state,
+        (SELECT coalesce(bit_or(in_force), 0) FROM consent_withdrawalline WHERE image_id = image.id),
+        ARRAY(SELECT hold FROM consent_caseimage WHERE image_id = image.id),
+        ARRAY(SELECT source_id FROM registry_derivation WHERE derived_id = image.id)
+    FROM registry_image image WHERE id = ANY(%(images)s::uuid[])
+"""
+SHOWN: Final = """
+    SELECT shown.image_id, shown.person_id, shown.confirmed, given.purpose, given.audience, given.until
+    FROM registry_depiction shown
+    LEFT JOIN (
+        SELECT image_id, person_id, serial, purpose, audience, extract(epoch FROM until)::bigint AS until
+        FROM consent_grantline JOIN consent_grant ON serial = grant_id WHERE state = %(given)s
+    ) given ON given.image_id = shown.image_id AND given.person_id = shown.person_id AND shown.confirmed
+    WHERE shown.image_id = ANY(%(images)s::uuid[])
+    ORDER BY given.serial
+"""
 
 
 @dataclass(frozen=True)
@@ -27,77 +48,70 @@ class Row:
 
 @dataclass
 class _Shown:
-    """Who is shown in one image, and what each of them has granted."""
+    """Who is shown in one image, and what each of them has granted; the newest grant of a scope counts."""
 
     confirmed: bool = True
     granted: dict[UUID, list[int | None]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Image:
+    """What one image's own row says, and the lines that point at it."""
+
+    collection: UUID
+    sha256: bytes
+    held: bool
+    state: str
+    withdrawn: int
+    holds: list[str]
+    sources: list[UUID]
+
+
 def rows(images: Collection[UUID]) -> dict[UUID, Row]:
     """The rows that follow from the facts, for images that are locked together with their descendants."""
-    found = {image.id: image for image in Image.objects.filter(id__any=images)}
-    shown, withdrawn, held = _shown(images), _withdrawn(images), _holds(images)
-    sources = _sources(images)
+    found, shown = _images(images), _shown(images)
     derived: dict[UUID, Terms] = {}
 
     def terms_of(image: UUID) -> Terms:
         """Sources before what was made from them; the house refuses circles, so this ends."""
         if image not in derived:
-            of = found[image]
+            of, people = found[image], shown[image]
             derived[image] = terms(
                 Facts(
                     fingerprinted=of.state == ImageState.REGISTERED,
                     held=of.held,
                     erased=False,
-                    revoked=Hold.REVOKED in held[image],
-                    restricted=Hold.RESTRICTED in held[image],
-                    everyone_confirmed=bool(shown[image].granted) and shown[image].confirmed,
-                    withdrawn=withdrawn[image],
-                    granted=shown[image].granted,
-                    sources=[terms_of(s) if s in found else _stored(s) for s in sources[image]],
+                    revoked=Hold.REVOKED in of.holds,
+                    restricted=Hold.RESTRICTED in of.holds,
+                    everyone_confirmed=bool(people.granted) and people.confirmed,
+                    withdrawn=of.withdrawn,
+                    granted=tuple(map(tuple, people.granted.values())),
+                    sources=tuple(terms_of(s) if s in found else _stored(s) for s in of.sources),
                 )
             )
         return derived[image]
 
-    return {image: Row(of.collection_id, bytes(of.sha256), of.held, terms_of(image)) for image, of in found.items()}
+    return {image: Row(of.collection, of.sha256, of.held, terms_of(image)) for image, of in found.items()}
+
+
+def _images(images: Collection[UUID]) -> dict[UUID, _Image]:
+    with connection.cursor() as cursor:
+        cursor.execute(IMAGES, {"images": list(images)})
+        return {image: _Image(*columns) for image, *columns in cursor.fetchall()}
 
 
 def _shown(images: Collection[UUID]) -> dict[UUID, _Shown]:
     shown: dict[UUID, _Shown] = defaultdict(_Shown)
-    depictions = Depiction.objects.filter(image__any=images).values_list("image", "person", "confirmed")
-    for image, person, confirmed in depictions:
-        shown[image].confirmed &= confirmed
-        if confirmed and person is not None:
-            shown[image].granted[person] = [None] * SCOPES
-    given = GrantLine.objects.filter(image__any=images, state=GrantState.GIVEN).order_by("grant__serial")
-    lines = given.values_list("image", "grant__person", "purpose", "grant__audience", "grant__until")
-    for image, person, purpose, audience, until in lines.iterator():
-        if person in shown[image].granted:
-            at = scope(PURPOSES[purpose], audience)
-            shown[image].granted[person][at] = int(until.timestamp())
+    with connection.cursor() as cursor:
+        cursor.execute(SHOWN, {"images": list(images), "given": GrantState.GIVEN})
+        for image, person, confirmed, purpose, audience, until in cursor.fetchall():
+            of = shown[image]
+            of.confirmed &= confirmed
+            if confirmed and person is not None:
+                granted = of.granted.setdefault(person, [None] * SCOPES)
+                if until is not None:
+                    granted[scope(PURPOSES[purpose], audience)] = until
     return shown
-
-
-def _withdrawn(images: Collection[UUID]) -> dict[UUID, int]:
-    bits: dict[UUID, int] = defaultdict(int)
-    lines = WithdrawalLine.objects.filter(image__any=images).exclude(in_force=0)
-    for image, in_force in lines.values_list("image", "in_force"):
-        bits[image] |= in_force
-    return bits
-
-
-def _holds(images: Collection[UUID]) -> dict[UUID, set[str]]:
-    holds: dict[UUID, set[str]] = defaultdict(set)
-    for image, hold in CaseImage.objects.filter(image__any=images).values_list("image", "hold"):
-        holds[image].add(hold)
-    return holds
-
-
-def _sources(images: Collection[UUID]) -> dict[UUID, list[UUID]]:
-    sources: dict[UUID, list[UUID]] = defaultdict(list)
-    for source, derived in Derivation.objects.filter(derived__any=images).values_list("source", "derived"):
-        sources[derived].append(source)
-    return sources
 
 
 def _stored(image: UUID) -> Terms:

@@ -6,13 +6,14 @@ Nothing but the log's items is read here; `facts.py` reads rows and must come to
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from consent.exclusions.facts import Row
 from consent.rules.purposes import bits_of
 from consent.rules.standings import Facts, Terms, terms
-from consentkit.scopes import SCOPES, scope
+from consentkit.scopes import AUDIENCES, SCOPES, scope
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Folded:
     collection: UUID
     sha256: bytes
     held: bool
-    depicted: set[UUID]
+    depicted: set[str]
     everyone_confirmed: bool
     source: UUID | None
     fingerprinted: bool = False
@@ -38,7 +39,7 @@ class Folded:
     erased: bool = False
     cases: set[str] = field(default_factory=set)
     withdrawn: dict[str, int] = field(default_factory=dict)
-    granted: dict[UUID, list[int | None]] = field(default_factory=dict)
+    granted: dict[str, list[int | None]] = field(default_factory=dict)
     row: Row | None = None
     act: UUID | None = None
 
@@ -87,7 +88,7 @@ def _apply(item: Mapping[str, Any], known: dict[UUID, Folded], children: dict[UU
 
 def _submitted(item: Mapping[str, Any], known: dict[UUID, Folded], children: dict[UUID, list[UUID]]) -> None:
     image, source = UUID(item["image"]), item["derived_from"]
-    depicted = {UUID(item["depicts"])} if item["depicts"] else set()
+    depicted = {item["depicts"]} if item["depicts"] else set()
     known[image] = Folded(
         collection=UUID(item["collection"]),
         sha256=bytes.fromhex(item["sha256"]),
@@ -101,22 +102,28 @@ def _submitted(item: Mapping[str, Any], known: dict[UUID, Folded], children: dic
         children.setdefault(UUID(source), []).append(image)
 
 
+@lru_cache(maxsize=1024)
+def _bits(purposes: tuple[str, ...], audiences: tuple[str, ...]) -> int:
+    """All items of an act name the same ones."""
+    return bits_of(purposes, audiences=audiences)
+
+
 def _granted(item: Mapping[str, Any], image: Folded) -> None:
     person = item["person"]
-    scopes = bits_of(item["purposes"], audiences=[item["audience"]])
+    scopes = _bits(tuple(item["purposes"]), (item["audience"],))
     image.withdrawn[person] = image.withdrawn.get(person, 0) & ~scopes
-    if UUID(person) in image.depicted:
+    if person in image.depicted:
         for purpose in item["purposes"]:
-            image.granted[UUID(person)][scope(purpose, item["audience"])] = item["until"]
+            image.granted[person][scope(purpose, item["audience"])] = item["until"]
 
 
 def _withdrawn(item: Mapping[str, Any], image: Folded) -> None:
     person = item["person"]
-    scopes = bits_of(item["purposes"])
+    scopes = _bits(tuple(item["purposes"]), AUDIENCES)
     image.withdrawn[person] = image.withdrawn.get(person, 0) | scopes
-    by_scope = image.granted.get(UUID(person))
+    by_scope = image.granted.get(person)
     if by_scope is not None:
-        image.granted[UUID(person)] = [None if scopes >> at & 1 else end for at, end in enumerate(by_scope)]
+        image.granted[person] = [None if scopes >> at & 1 else end for at, end in enumerate(by_scope)]
 
 
 def _with_descendants(images: Iterable[UUID], children: Mapping[UUID, list[UUID]]) -> Iterator[UUID]:
@@ -149,7 +156,7 @@ def _terms(known: dict[UUID, Folded], of: Folded) -> Terms:
             restricted=bool(of.cases),
             everyone_confirmed=of.everyone_confirmed,
             withdrawn=withdrawn,
-            granted=of.granted,
-            sources=[source.terms] if source else [],
+            granted=tuple(map(tuple, of.granted.values())),
+            sources=(source.terms,) if source else (),
         )
     )

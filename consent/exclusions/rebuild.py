@@ -8,7 +8,7 @@ from django.db import transaction
 from consent.exclusions.facts import Row
 from consent.exclusions.fold import fold
 from consent.exclusions.openings import acts
-from consent.exclusions.standings import insert, move_totals
+from consent.exclusions.standings import insert, move_totals, stop_restating
 from consent.models import FeedTotal, Standing
 from registry.log.recorder import head_size, stop_the_log
 
@@ -16,6 +16,7 @@ from registry.log.recorder import head_size, stop_the_log
 @transaction.atomic(durable=True)
 def rebuild() -> int:
     """Replace every row; the number of rows. No act can be recorded meanwhile. A crash leaves the old rows."""
+    stop_restating()
     stop_the_log()
     folded = fold(acts(head_size()))
     Standing.objects.all().delete()

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Final
 from uuid import UUID
 
 from django.db import connection
@@ -17,7 +18,15 @@ from registry.models.bulk import insert_many
 from registry.models.images import with_descendants
 from registry.rules.items import Item
 
-PAGE = 5_000
+STORED: Final = """
+    SELECT image_id, collection_id, sha256, held, until, reason FROM consent_standing
+    WHERE image_id = ANY(%(images)s::uuid[])
+"""
+UPDATE: Final = """
+    UPDATE consent_standing
+    SET held = %(held)s, until = %(until)s::bigint[], reason = %(reason)s::smallint[], act = %(act)s
+    WHERE image_id = ANY(%(images)s::uuid[])
+"""
 
 
 def project(act: Act, items: Sequence[Item]) -> None:
@@ -29,6 +38,7 @@ def project(act: Act, items: Sequence[Item]) -> None:
 
 def restate(act: UUID, images: set[UUID]) -> None:
     """Write the rows that changed, then move the totals by what changed."""
+    _lock_table("ROW EXCLUSIVE")  # before the rows are read: `rebuild` must not replace them in between
     before = stored(images)
     after = rows(images)
     changed = {image: row for image, row in after.items() if before.get(image) != row}
@@ -37,18 +47,30 @@ def restate(act: UUID, images: set[UUID]) -> None:
     move_totals({image: before[image] for image in changed if image in before}, changed)
 
 
+def stop_restating() -> None:
+    """Wait for the acts that have read rows, and keep others from it for the rest of this transaction."""
+    _lock_table("SHARE ROW EXCLUSIVE")
+
+
+def _lock_table(mode: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE consent_standing IN {mode} MODE")
+
+
 def stored(images: set[UUID]) -> dict[UUID, Row]:
     """The rows as they stand."""
-    found = Standing.objects.filter(image__any=images)
-    columns = found.values_list("image", "collection", "sha256", "held", "until", "reason")
-    return {
-        image: Row(collection, bytes(sha256), held, stored_terms(tuple(until), tuple(reason)))
-        for image, collection, sha256, held, until, reason in columns.iterator(chunk_size=PAGE)
-    }
+    with connection.cursor() as cursor:
+        cursor.execute(STORED, {"images": list(images)})
+        return {
+            image: Row(collection, sha256, held, stored_terms(tuple(until), tuple(reason)))
+            for image, collection, sha256, held, until, reason in cursor.fetchall()
+        }
 
 
 def insert(act: UUID, fresh: Mapping[UUID, Row]) -> None:
     """Rows of images that had none."""
+    if not fresh:
+        return
     insert_many(
         Standing,
         ("image_id", "collection_id", "sha256", "held", "until", "reason", "act"),
@@ -64,10 +86,10 @@ def _update(act: UUID, changed: Mapping[UUID, Row]) -> None:
     alike: dict[tuple[bool, Terms], list[UUID]] = defaultdict(list)
     for image, row in changed.items():
         alike[row.held, row.terms].append(image)
-    for (held, terms), images in alike.items():
-        Standing.objects.filter(image__any=images).update(
-            held=held, until=list(terms.until), reason=list(terms.reason), act=act
-        )
+    with connection.cursor() as cursor:
+        for (held, terms), images in alike.items():
+            until, reason = list(terms.until), list(terms.reason)
+            cursor.execute(UPDATE, {"held": held, "until": until, "reason": reason, "act": act, "images": images})
 
 
 def digests(image: UUID, row: Row) -> list[int]:
@@ -88,15 +110,21 @@ def move_totals(before: Mapping[UUID, Row], after: Mapping[UUID, Row]) -> None:
     counts: dict[UUID, int] = defaultdict(int)
     sums: dict[UUID, list[int]] = defaultdict(lambda: [0] * SCOPES)
     for rows_, sign in ((before, -1), (after, 1)):
-        for image, row in rows_.items():
-            if row.held:
-                continue
-            counts[row.collection] += sign
-            total = sums[row.collection]
-            for scope, digest in enumerate(digests(image, row)):
-                total[scope] += sign * digest
+        for (collection, terms), heads in _in_feeds(rows_).items():
+            counts[collection] += sign * len(heads)
+            for scope, tail in enumerate(_tails(terms)):
+                sums[collection][scope] += sign * sum(digest_of(head, tail) for head in heads)
     for collection in sorted(sums):
         _add(collection, counts[collection], [total % FEED_MODULUS for total in sums[collection]])
+
+
+def _in_feeds(rows_: Mapping[UUID, Row]) -> dict[tuple[UUID, Terms], list[bytes]]:
+    """What each row's digests begin with, by collection and terms, which give their ends."""
+    heads: dict[tuple[UUID, Terms], list[bytes]] = defaultdict(list)
+    for image, row in rows_.items():
+        if not row.held:
+            heads[row.collection, row.terms].append(image.bytes + row.sha256)
+    return heads
 
 
 ADD = """

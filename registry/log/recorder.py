@@ -17,7 +17,7 @@ from django.db import connection, transaction
 
 from consentkit.entries import Kind, Leaf, commitment
 from consentkit.merkle import items_root
-from registry.models import Commitment, Entry, LogHead, Opening
+from registry.models import Commitment, LogHead, Opening
 from registry.models.bulk import insert_many
 from registry.rules.items import Item
 
@@ -46,6 +46,8 @@ class Recorded:
 
 OPENING: Final = ("act", "position", "salt", "item", "image", "person")
 COMMITMENT: Final = ("act", "position", "commitment")
+COUNT: Final = "UPDATE registry_loghead SET size = size + 1 WHERE id = 1 RETURNING size - 1"
+ENTER: Final = 'INSERT INTO "registry_entry" (index, act, leaf, recorded_at) VALUES (%s, %s, %s, %s)'
 
 Projection = Callable[[Act, Sequence[Item]], None]
 _projections: list[Projection] = []
@@ -61,13 +63,10 @@ def record(act: Act, items: Sequence[Item]) -> Recorded:
     """Open and commit to the items, apply them to the projections, then take the counter and write the entry."""
     if transaction.get_autocommit():
         raise transaction.TransactionManagementError("an act records inside its own transaction")
-    commitments = _commit_to(act, items)
+    leaf = Leaf(act.kind, int(act.at.timestamp()), items_root(_commit_to(act, items))).encode()
     for project in _projections:
         project(act, items)
-    leaf = Leaf(act.kind, int(act.at.timestamp()), items_root(commitments)).encode()
-    index = _next_index()
-    Entry(index=index, act=act.id, leaf=leaf, recorded_at=act.at).save(force_insert=True)
-    return Recorded(index, act.id, act.at)
+    return Recorded(_append(act, leaf), act.id, act.at)
 
 
 def _commit_to(act: Act, items: Sequence[Item]) -> list[bytes]:
@@ -80,10 +79,11 @@ def _commit_to(act: Act, items: Sequence[Item]) -> list[bytes]:
     return commitments
 
 
-def _next_index() -> int:
+def _append(act: Act, leaf: bytes) -> int:
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE registry_loghead SET size = size + 1 WHERE id = 1 RETURNING size - 1")
+        cursor.execute(COUNT)
         (index,) = cursor.fetchone()
+        cursor.execute(ENTER, [index, act.id, leaf, act.at])
     return int(index)
 
 

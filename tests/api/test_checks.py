@@ -69,7 +69,7 @@ def test_order_and_duplicates_stay_and_many_equal_one_by_one(world: World, doors
     images = [world.image(ines) for _ in range(6)]
     world.grant(ines, images[:4])
     world.withdraw(ines, images[:2])
-    drawn = random.Random(1)  # noqa: S311 - a test that runs twice the same
+    drawn = random.Random(1)
     asked = [digest_of(drawn.choice(images)).hex() for _ in range(40)] + ["0" * 64]
     drawn.shuffle(asked)
     answer = doors.check(key, asked, by="sha256")

@@ -35,7 +35,20 @@ def some_terms() -> st.SearchStrategy[Terms]:
     )
 
 
-FACTS = st.builds(
+# Where nothing stands against an image: by chance alone, that is too rare to test what is then permitted.
+CLEAR = st.builds(
+    Facts,
+    fingerprinted=st.just(True),
+    held=st.just(False),
+    erased=st.just(False),
+    revoked=st.just(False),
+    restricted=st.just(False),
+    everyone_confirmed=st.just(True),
+    withdrawn=st.just(0) | st.integers(0, 2**SCOPES - 1),
+    granted=st.lists(ENDS, min_size=1, max_size=2).map(tuple),
+    sources=st.lists(some_terms(), max_size=1).map(tuple),
+)
+FACTS = CLEAR | st.builds(
     Facts,
     fingerprinted=st.booleans(),
     held=st.booleans(),

@@ -15,12 +15,6 @@ class NoNotice(Conflict):
     slug = "no-notice"
 
 
-class ImageErased(Conflict):
-    """The image was erased; a grant can never bring it back."""
-
-    slug = "image-erased"
-
-
 class ImageRevoked(Conflict):
     """The registry revoked the image; only a steward's act can end that."""
 

@@ -54,12 +54,6 @@ class CollectionUnclear(Invalid):
     slug = "collection-unclear"
 
 
-class DerivationRefused(Invalid):
-    """An image cannot be derived from itself."""
-
-    slug = "derivation-refused"
-
-
 class NotReady(Refusal):
     """Law 11: the registry is in doubt about itself, and says what to do."""
 

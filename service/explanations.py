@@ -14,10 +14,6 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "The registry holds several collections, and the request names none.",
         "Name one in `collection`.",
     ),
-    "derivation-refused": (
-        "An image cannot be derived from itself.",
-        "Name the image that it was made from, or leave `derived_from` out.",
-    ),
     "log-in-doubt": (
         (
             "The registry cannot show that its log is whole and signed. Until it can, nothing reads as permitted, and "
@@ -34,7 +30,6 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "Read `GET /api/v1/notices/current`, show it to the person, and grant again.",
     ),
     "no-notice": ("The collection has not published a notice, so nothing can be agreed to.", "Try again later."),
-    "image-erased": ("The image was erased, which is final.", "Submit the picture again if that is meant."),
     "image-revoked": (
         "The registry or an authority took back the permission for this image.",
         "Only a steward can change that: write to the contact in the notice.",

@@ -29,12 +29,10 @@ SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     # the core's refusals
     "not-found": (404, "No such thing"),
     "collection-unclear": (422, "Which collection?"),
-    "derivation-refused": (422, "Not derived from itself"),
     "log-in-doubt": (503, "The registry is in doubt about its log"),
     "fingerprints-in-doubt": (503, "The registry is in doubt about its fingerprints"),
     "notice-not-current": (409, "The notice has changed"),
     "no-notice": (409, "No notice was published yet"),
-    "image-erased": (409, "The image was erased"),
     "image-revoked": (409, "The image was revoked"),
     "image-rejected": (409, "The picture could not be read"),
     "not-depicted": (409, "Only the person shown can grant"),

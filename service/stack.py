@@ -84,7 +84,8 @@ def _children(environ: Mapping[str, str], home: Path, port: int) -> list[Child]:
         f"--bind=127.0.0.1:{port}",
     ]
     return [
-        Child(name="publisher", argv=[sys.executable, MANAGE, "publish"], env=environ),
+        # Grants stop when an entry has waited for 30 s, so a restart of the database must not keep it away for long.
+        Child(name="publisher", argv=[sys.executable, MANAGE, "publish"], env=environ, longest_pause=2.0),
         Child(name="web", argv=gunicorn, env=environ, vital=True),
         Child(name="worker", argv=worker, env=environ),
         Child(name="beat", argv=beat, env=environ),

@@ -136,8 +136,9 @@ def _standings_are_the_fold(story: Sequence[Happened]) -> None:
     assert set(rows) == set(folded) == {UUID(image) for image in oracle.images(story)}
     for image, row in rows.items():
         stored = list(zip(row.until, row.reason, strict=True))
-        assert stored == oracle.standing(story, str(image)), f"image {image}"
-        assert str(row.act) == oracle.last_change(story, str(image)), f"image {image}"
+        told = oracle.concerning(story, str(image))
+        assert stored == oracle.standing(told, str(image)), f"image {image}"
+        assert str(row.act) == oracle.last_change(told, str(image)), f"image {image}"
         of = folded[image]
         assert of.row is not None
         terms = of.row.terms

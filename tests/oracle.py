@@ -200,6 +200,16 @@ def standing(story: Sequence[Happened], image: str) -> list[Ruling]:
     return [rule(story, image, purpose, audience) for purpose, audience in SCOPES]
 
 
+def concerning(story: Sequence[Happened], image: str) -> list[Happened]:
+    """The acts that touch the image, or one that it was made from, however far back: `rule` reads no others."""
+    family, wanted = {image}, {image}
+    while wanted:
+        said = [item for happened in story for item in happened.items if item.get("image") in wanted]
+        wanted = {item["derived_from"] for item in said if item.get("derived_from")} - family
+        family |= wanted
+    return [happened for happened in story if any(item.get("image") in family for item in happened.items)]
+
+
 def last_change(story: Sequence[Happened], image: str) -> str:
     """The act since which the standing reads as it does: try every shorter story."""
     now = standing(story, image)

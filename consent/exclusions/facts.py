@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db import connection
@@ -54,8 +54,7 @@ class _Shown:
     granted: dict[UUID, list[int | None]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class _Image:
+class _Image(NamedTuple):
     """What one image's own row says, and the lines that point at it."""
 
     collection: UUID

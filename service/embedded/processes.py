@@ -35,6 +35,7 @@ class Child:
     env: Mapping[str, str]
     vital: bool = False
     grace: float = 10.0  # seconds between SIGTERM and SIGKILL
+    longest_pause: float = LONGEST_PAUSE
 
 
 class Tended(Protocol):
@@ -218,7 +219,7 @@ class _Life:
             self._pause = 1.0 if now - self._began > STEADY_SECONDS else self._pause
             say(f"{self.child.name} ended with {self.code}: again in {self._pause:.0f} s. See {self.log}")
             self._process, self._due = None, now + self._pause
-            self._pause = min(self._pause * 2, LONGEST_PAUSE)
+            self._pause = min(self._pause * 2, self.child.longest_pause)
 
     def finish(self) -> None:
         if self._process is not None:

@@ -7,9 +7,10 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import OperationalError
 from django.utils import timezone
 
-from consentkit.errors import Inconsistent
+from consentkit.errors import ConsentkitError
 from registry.log import publisher
 
 PAUSE = 0.25  # seconds between two looks; a checkpoint follows an act within two seconds
@@ -32,9 +33,12 @@ class Command(BaseCommand):
         while True:
             try:
                 published = publisher.turn(timezone.now())
-            except Inconsistent as error:  # law 7: stop; only a person can tell which side is right
+            except ConsentkitError as error:  # law 7: it does not extend what was signed, or the file is not ours
                 self.stderr.write(f"Nothing is signed: {error}")
                 sys.exit(STOPPED)
+            except OperationalError as error:  # the database went away; the supervisor starts us again
+                self.stderr.write(f"The database does not answer: {error}")
+                sys.exit(1)
             if published is not None:
                 self.stdout.write(f"checkpoint {published.size}")
             if once:

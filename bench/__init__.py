@@ -1,0 +1,1 @@
+"""What this machine reaches, each figure beside a peer or floor of the same run: `make bench [ONLY=name]`."""

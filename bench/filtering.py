@@ -1,0 +1,139 @@
+"""`filter`: ten million rows of a Parquet manifest with hex keys, four of five permitted, beside copying the file."""
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.apart import apart
+from bench.figure import Figure
+from consentkit.checkpoints import Checkpoint, sign_checkpoint
+from consentkit.closes import Close, Part, PartList, sign_close, sign_list
+from consentkit.filtering import Judge, filter_parquet
+from consentkit.notes import Signer, Verifier
+from consentkit.rows import Rows
+from consentkit.scopes import WIRE_REASONS
+from consentkit.state import Notes, State, Store
+
+ROWS: Final = 10_000_000
+GROUP: Final = 1 << 20
+RUNS: Final = 3
+GOAL: Final = 1.25
+YEAR, WEEK, DAY = 365 * 86_400, 7 * 86_400, 86_400
+HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Seconds, and the most memory that the process held, in MiB."""
+
+    seconds: float
+    memory: float
+
+
+def run() -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="registry-bench-") as folder:
+        verifier = _prepare(Path(folder))
+        copied, filtered = [], []
+        for _ in range(RUNS):  # in turns, so that a busy moment meets both
+            copied.append(apart(_measured, _copy, folder, verifier))
+            filtered.append(apart(_measured, _filter, folder, verifier))
+    copy, ours = _median(copied), _median(filtered)
+    ratio, memory = ours.seconds / copy.seconds, ours.memory / copy.memory
+    peer = f"copying with PyArrow ({copy.seconds:.2f} s)"
+    held = f"copying with PyArrow ({copy.memory:,.0f} MiB); the state of {ROWS:,} images is mapped"
+    return [
+        Figure("filter", ours.seconds, "s", peer, ratio, f"≤ {GOAL}", ratio <= GOAL),
+        Figure("filter_memory", ours.memory, "MiB", held, memory, "", None),
+    ]
+
+
+def _prepare(folder: Path) -> str:
+    """A manifest in random order, and the synced state of all of its images; the log's key."""
+    digests = np.random.default_rng(1).integers(0, 256, (ROWS, 32), np.uint8)
+    with pq.ParquetWriter(folder / "manifest.parquet", pa.schema({"sha256": pa.string(), "row": pa.int64()})) as out:
+        for start in range(0, ROWS, GROUP):
+            some = digests[start : start + GROUP]
+            numbers = pa.array(np.arange(start, start + len(some)))
+            out.write_table(pa.table({"sha256": _hex(some), "row": numbers}), row_group_size=GROUP)
+    signer = Signer.generate("registry.bench/log")
+    _store(folder).folder.mkdir(parents=True)
+    _store(folder).save(_state(digests, signer))
+    return str(signer.verifier)
+
+
+def _hex(digests: "np.ndarray[Any, np.dtype[np.uint8]]") -> Any:
+    digits = np.stack([HEX[digests >> 4], HEX[digests & 15]], axis=2).reshape(-1)
+    offsets = np.arange(0, len(digits) + 1, 64, dtype=np.int32)
+    return pa.StringArray.from_buffers(len(digests), pa.py_buffer(offsets), pa.py_buffer(digits))
+
+
+def _state(digests: "np.ndarray[Any, np.dtype[np.uint8]]", signer: Signer) -> State:
+    """Signed as a registry would; the digest of the rows, which only a sync looks at, is left at zero."""
+    now = int(time.time())
+    permitted = np.arange(ROWS) % 5 < 4
+    rows = Rows(
+        ("ai_training",),
+        "research",
+        digests,
+        np.random.default_rng(2).integers(0, 256, (ROWS, 16), np.uint8),
+        np.where(permitted, now + YEAR, 0)[None],
+        np.where(permitted, 0, WIRE_REASONS.index("remove")).astype(np.uint8)[None],
+    ).sorted()
+    close = Close(1, ROWS, "0" * 64, cursor="none", issued_at=now, not_after=now + WEEK)
+    notes = Notes(
+        sign_checkpoint(Checkpoint(signer.name, 1, bytes(32)), signer),
+        sign_close(close, signer),
+        sign_list(PartList(str(uuid4()), "research", ("ai_training",), 1, (Part("", "0" * 64, 1, ROWS),)), signer),
+    )
+    return State.opened(rows, notes, signer.verifier)
+
+
+def _store(folder: Path) -> Store:
+    return Store(folder, url="http://registry.bench", key="none")
+
+
+# Each in a process of its own: its memory is then its own, and nothing is warm
+
+
+def _measured(work: Callable[[str, str], float], folder: str, verifier: str) -> Taken:
+    taken = work(folder, verifier)
+    # Not `getrusage`, which still counts what the process that started this one held.
+    (most,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    return Taken(taken, int(most.split()[1]) / 1024)
+
+
+def _copy(folder: str, _verifier: str) -> float:
+    began = time.perf_counter()
+    with (
+        pq.ParquetFile(Path(folder) / "manifest.parquet") as file,
+        pq.ParquetWriter(Path(folder) / "copy.parquet", file.schema_arrow) as out,
+    ):
+        for group in range(file.num_row_groups):
+            out.write_table(file.read_row_group(group), row_group_size=GROUP)
+    return time.perf_counter() - began
+
+
+def _filter(folder: str, verifier: str) -> float:
+    """The state is loaded before: that is done once, however many files are filtered."""
+    state = _store(Path(folder)).load(Verifier.parse(verifier))
+    if state is None:
+        raise RuntimeError("the state just saved is not there")
+    began = time.perf_counter()
+    judge = Judge(state, "ai_training", DAY, time.time)
+    summary = filter_parquet(Path(folder) / "manifest.parquet", Path(folder) / "out.parquet", judge=judge)
+    taken = time.perf_counter() - began
+    if (summary.rows, summary.kept) != (ROWS, ROWS * 4 // 5):
+        raise RuntimeError(f"four of five were to be kept: {summary}")
+    return taken
+
+
+def _median(taken: list[Taken]) -> Taken:
+    return sorted(taken, key=lambda each: each.seconds)[len(taken) // 2]

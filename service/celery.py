@@ -1,6 +1,7 @@
 """Celery: messages are hints. A lost one costs a sweep's interval, never a withdrawal."""
 
 import os
+import sys
 
 from celery import Celery
 from celery.signals import worker_init
@@ -46,7 +47,13 @@ app.autodiscover_tasks(["service"])
 
 @worker_init.connect
 def refuse_to_start_drifted(**_: object) -> None:
-    """A worker whose libraries make other fingerprints stops, instead of quietly changing hashes."""
+    """A worker whose libraries make other fingerprints stops, instead of quietly changing hashes.
+
+    It exits: any other exception of a signal's receiver is logged by Celery, and the worker goes on.
+    """
     from consentkit.fingerprints import golden
 
-    golden.check()
+    try:
+        golden.check()
+    except golden.Drifted as drift:
+        sys.exit(f"The worker stops: {drift}")

@@ -3,7 +3,7 @@
 wsgi_app = "service.wsgi:application"
 worker_class = "gthread"
 workers = 2
-threads = 6
+threads = 32  # a slow client holds one; the proxy in front gives it up (deploy/Caddyfile)
 preload_app = True
 timeout = 60
 graceful_timeout = 10

@@ -20,6 +20,7 @@ from service.problems import Problem
 from service.uploads import DigestedFile
 
 BEAT: Final = 0.25  # seconds; answers leave at its multiples, so their time tells nothing
+LONGEST_ADDRESS: Final = 254  # characters; RFC 5321, section 4.5.3.1.3, less its brackets
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 NUMBER: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -40,7 +41,7 @@ def asking(*, file: DigestedFile | None, sha256: str | None, image: str | None, 
     if len(named) > 1:
         raise Problem("request-ambiguous", "Send one of 'file', 'sha256' and 'image', not several.", field="file")
     try:
-        validate_email(contact)
+        validate_email(contact if len(contact) <= LONGEST_ADDRESS else "")
     except ValidationError:  # not an address that mail could reach
         raise Problem("field-invalid", "'contact' is an e-mail address.", field="contact") from None
     return Asking(_matter(file, sha256, image), contact.lower())

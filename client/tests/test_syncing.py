@@ -1,5 +1,6 @@
 """Syncing with a real registry that lies in one way at a time, and the state it leaves."""
 
+import hashlib
 import threading
 import time
 
@@ -213,6 +214,20 @@ def test_a_changed_row_is_found(sim, synced):
         rows.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
         with pytest.raises(Damaged):
             synced.store.load(sim.signer.verifier)
+
+
+def test_rows_that_somebody_else_wrote_are_found(sim, synced):
+    """Whole, and named in the state as they should be: only the key binds them to what the log signed."""
+    sim.grant([digest(0)])
+    synced()
+    (rows,) = synced.store.folder.glob("*.arrow")
+    forged = rows.read_bytes() + b"\0"
+    name = hashlib.sha256(forged).hexdigest()
+    rows.with_name(f"{name}.arrow").write_bytes(forged)
+    state = synced.store.folder / "state.json"
+    state.write_bytes(state.read_bytes().replace(rows.stem.encode(), name.encode()))
+    with pytest.raises(Damaged, match="key"):
+        synced.store.load(sim.signer.verifier)
 
 
 # Rows and their digest

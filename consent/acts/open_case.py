@@ -1,5 +1,6 @@
 """Open a case: a steward must look. An exact hit is restricted at once, within a quota."""
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,10 +8,10 @@ from typing import Literal
 from uuid import UUID
 
 from dateutil.relativedelta import relativedelta
-from django.db import transaction
+from django.db import connection, transaction
 
 from consent.models import Case, CaseImage
-from consent.rules.lifecycle import Hold
+from consent.rules.lifecycle import CaseState, Hold
 from consentkit.entries import Kind
 from registry.log.recorder import Act, record
 from registry.models import Image
@@ -51,7 +52,10 @@ def open_case(matter: Matter, *, claimant: str, at: datetime) -> Opened:
 
     Law 10: a case suspends; only a steward decides. Past the quota a case is opened and nothing is restricted.
     """
+    _one_at_a_time(claimant)
     hits = _lock_hits(matter)
+    if known := _open_dispute(matter, claimant):
+        return Opened(known.reference)
     reached = hits[: max(0, REACH - _reach_used(claimant, at))]
     act = Act.begin(Kind.CASE_OPENED, at=at)
     case = Case(
@@ -85,9 +89,25 @@ def _lock_hits(matter: Matter) -> list[Image]:
     return list(Image.objects.filter(id__in=ids).order_by("id"))
 
 
+def _one_at_a_time(claimant: str) -> None:
+    """Two cases of one claimant at the same moment would both find the quota unused."""
+    key = int.from_bytes(hashlib.sha256(claimant.lower().encode()).digest()[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+
+
+def _open_dispute(matter: Matter, claimant: str) -> Case | None:
+    """A dispute over the same bytes that already waits: withdrawing twice opens it once."""
+    if matter.kind != "dispute":
+        return None
+    waiting = Case.objects.filter(kind=matter.kind, contact=claimant, asked=matter.asked)
+    return waiting.filter(state=CaseState.ACKNOWLEDGED).first()
+
+
 def _reach_used(claimant: str, at: datetime) -> int:
+    """Different images suspended by this claimant within WINDOW."""
     recent = CaseImage.objects.filter(case__contact__iexact=claimant, case__opened_at__gt=at - WINDOW)
-    return recent.count()
+    return recent.values("image").distinct().count()
 
 
 def new_reference() -> str:

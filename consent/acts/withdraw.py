@@ -69,9 +69,9 @@ def withdraw(person: UUID, *, withdrawing: Withdrawing, at: datetime, idempotenc
     """
     purposes = in_order(withdrawing.purposes)
     images = theirs(person, withdrawing.images)  # refused before anything is written
-    if _by_key(person, withdrawing, idempotency_key) is None:
-        for image, sha256 in _held(person, images):
-            open_case(Matter.dispute(image, sha256=sha256), claimant=str(person), at=at)
+    _by_key(person, withdrawing, idempotency_key)
+    for image, sha256 in _held(person, images):
+        open_case(Matter.dispute(image, sha256=sha256), claimant=str(person), at=at)
     return _withdraw(person, withdrawing, purposes, at, idempotency_key)
 
 
@@ -87,7 +87,8 @@ def _withdraw(
     person: UUID, withdrawing: Withdrawing, purposes: list[str], at: datetime, idempotency_key: str | None
 ) -> Withdrawn:
     images = lock(person, withdrawing.images)
-    known = _by_key(person, withdrawing, idempotency_key) or _exact_repeat(person, images, purposes)
+    used = _by_key(person, withdrawing, idempotency_key)
+    known = _exact_repeat(person, images, purposes)
     if known is not None:
         return Withdrawn(known.id, Entry.objects.get(act=known.act).index, repeated=True)
     act = Act.begin(Kind.WITHDRAWN, at=at)
@@ -96,7 +97,7 @@ def _withdraw(
         scope_digest=_scope_digest(images, purposes),
         recorded_at=at,
         act=act.id,
-        idempotency_key=idempotency_key,
+        idempotency_key=None if used else idempotency_key,
         request_digest=withdrawing.digest(),
     )
     withdrawal.save(force_insert=True)
@@ -107,6 +108,8 @@ def _withdraw(
 
 
 def _by_key(person: UUID, withdrawing: Withdrawing, key: str | None) -> Withdrawal | None:
+    """The withdrawal of this key. It only refuses another use of the key: whether the same words are a repeat is told
+    by what they cover now, because a picture may have come, or been granted, since (law 2)."""
     known = Withdrawal.objects.filter(person=person, idempotency_key=key).first() if key else None
     if known is not None and bytes(known.request_digest) != withdrawing.digest():
         raise IdempotencyMismatch("This Idempotency-Key was used for another withdrawal. Use a new one.")

@@ -10,6 +10,7 @@ from pathlib import Path
 from django.conf import settings
 
 from consentkit.checkpoints import Checkpoint, open_checkpoint
+from consentkit.errors import Malformed
 from registry.log.signer import verifier
 
 
@@ -18,11 +19,13 @@ def _path() -> Path:
 
 
 def read() -> tuple[Checkpoint, str] | None:
-    """The checkpoint and its note; None before the first. Raises consentkit's BadProof on a foreign or altered file."""
+    """The checkpoint and its note; None before the first. Raises BadProof or Malformed on a foreign or altered file."""
     try:
-        note = _path().read_text(encoding="utf-8")
+        note = _path().read_bytes().decode("utf-8")
     except FileNotFoundError:  # nothing was ever signed here
         return None
+    except UnicodeDecodeError as error:  # written over
+        raise Malformed("the checkpoint's file is not text") from error
     return open_checkpoint(note, verifier()), note
 
 

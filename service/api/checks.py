@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.utils import timezone
 from rest_framework.request import Request
 
 from consent.reads.checks import By, Checked, check
@@ -73,11 +74,13 @@ class Checks(PipelineDoor):
         )
 
     def _streamed(self, request: Request) -> HttpResponseBase:
+        if request.stream is None:
+            raise Problem("arrow-malformed", "The body is empty. Send an Arrow IPC stream with its Content-Length.")
         file = arrow.spooled(request.stream, length=int(request.META.get("CONTENT_LENGTH") or 0))
         schema = arrow.schema_of(file)
         of = arrow.said(schema, request.GET.dict())
         require_covered(self.asker, of.purpose)
-        found = arrow.answers(file, schema, asker=self.asker, of=of, at=self.at)
+        found = arrow.answers(file, schema, asker=self.asker, of=of, at=timezone.now())
         return StreamingHttpResponse(
             arrow.rendered(file, schema, of=of, found=found),
             content_type=arrow.MEDIA_TYPE,

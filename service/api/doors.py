@@ -70,7 +70,9 @@ class Door(APIView):
             raise Problem("media-type-unsupported", "Send the body as it is, without a Content-Encoding.")
         if self.request.META.get("CONTENT_LENGTH") in (None, "", "0"):
             raise Problem("json-malformed", "The body is empty.")
-        return forms.read(form, cast("Mapping[str, object]", self.request.data))
+        read = forms.read(form, cast("Mapping[str, object]", self.request.data))
+        self.at = timezone.now()  # a body may have taken long; what is asked or done is asked or done now
+        return read
 
     def idempotency_key(self) -> str | None:
         key = self.request.headers.get("Idempotency-Key")

@@ -6,6 +6,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from django.http import HttpResponse
+from django.utils import timezone
 from rest_framework.request import Request
 
 from consent.reads.pictures import Event, Picture, Use, history, page, picture
@@ -87,6 +88,7 @@ class Images(PersonDoor):
         if file is None:
             raise Problem("field-required", "The field 'file' is missing.", field="file")
         said = forms.read(Said, fields_of(request))
+        self.at = timezone.now()  # the file may have taken long
         submitted = bring(self.person, file=file, statement=said.statement(), at=self.at)
         body = {
             "image": str(submitted.image),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from django.http import HttpResponse
+from django.utils import timezone
 from rest_framework.request import Request
 
 from consent.acts.open_case import open_case
@@ -46,5 +47,5 @@ class Requests(Door):
             said = forms.read(Said, fields_of(request))
             asked = asking(file=file, **vars(said))
             require_rate(request, contact=asked.contact)
-            opened = open_case(asked.matter, claimant=asked.contact, at=self.at)
+            opened = open_case(asked.matter, claimant=asked.contact, at=timezone.now())
         return answer({"reference": opened.reference}, status=202)

@@ -252,6 +252,14 @@ def check(request: HttpRequest, person: UUID) -> HttpResponse:
     return _step(request, "check", asked, 5, **shown)
 
 
+def _number(notice: str) -> UUID:
+    """The notice that was read; anything else is not the current one."""
+    try:
+        return UUID(notice)
+    except ValueError:  # the form was altered
+        return UUID(int=0)
+
+
 def _allow(request: HttpRequest, asked: Asked) -> HttpResponse:
     answers = asked.answers
     permission = Permission(
@@ -259,7 +267,7 @@ def _allow(request: HttpRequest, asked: Asked) -> HttpResponse:
         purposes=answers.purposes,
         audience=answers.audience,
         until=answers.ends(),
-        notice=UUID(answers.notice),
+        notice=_number(answers.notice),
     )
     granted = grant(asked.person, permission=permission, at=timezone.now(), idempotency_key=answers.key)
     request.session.pop(KEPT, None)

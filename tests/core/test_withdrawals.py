@@ -185,13 +185,34 @@ def test_an_idempotency_key_finds_the_same_withdrawal(world: World) -> None:
     ines = world.person("ines")
     image = world.image(ines)
     first = world.withdraw(ines, [image], key="k")
-    world.grant(ines)
     assert world.withdraw(ines, [image], key="k").withdrawal == first.withdrawal
     with pytest.raises(IdempotencyMismatch):
         world.withdraw(ines, [image], purposes=["ai_training"], key="k")
-    assert reason(image) is None
     jo = world.person("jo")
     assert world.withdraw(jo, key="k").withdrawal != first.withdrawal  # a key is its person's own
+
+
+def test_law_2_a_key_that_was_used_swallows_no_withdrawal(world: World) -> None:
+    """What the same words cover now counts: a grant or a picture may have come since."""
+    ines = world.person("ines")
+    image = world.image(ines)
+    first = world.withdraw(ines, key="k")
+    world.grant(ines)
+    assert world.withdraw(ines, key="k").withdrawal != first.withdrawal
+    assert reason(image) == "withdrawn"
+    later = world.image(ines)
+    world.grant(ines, [later])
+    assert not world.withdraw(ines, key="k").repeated
+    assert reason(later) == "withdrawn"
+
+
+def test_the_same_dispute_is_opened_once(world: World) -> None:
+    """Withdrawals of one held copy that arrive at once share a case, and its place in the quota."""
+    ines, jo = world.person("ines"), world.person("jo")
+    world.image(ines, content=b"the same")
+    world.image(jo, content=b"the same")
+    together(*[lambda: world.withdraw(jo)] * 4)
+    assert Case.objects.count() == 1
 
 
 def test_an_unknown_purpose_is_refused_before_anything(world: World) -> None:

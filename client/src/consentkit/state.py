@@ -9,6 +9,7 @@ Invariant
 
 import fcntl
 import hashlib
+import hmac
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,7 +28,7 @@ from consentkit.notes import Verifier
 from consentkit.rows import IMAGE_BYTES, SHA256_BYTES, Bytes, Rows
 from consentkit.trust import Trust
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 _STATE: Final = "state.json"
 _LOCK: Final = "lock"
@@ -78,6 +79,7 @@ class Store:
     def __init__(self, home: Path, *, url: str, key: str) -> None:
         name = hashlib.sha256(f"{url}\n{key}".encode()).hexdigest()[:32]
         self.folder = home / "states" / name
+        self._secret = hashlib.sha256(f"consentkit state\n{key}".encode()).digest()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -109,6 +111,7 @@ class Store:
                 "checkpoint": notes.checkpoint,
                 "close": notes.close,
                 "list": notes.parts,
+                "mac": self._mac(notes, name),
                 "rows": name,
                 "v": VERSION,
             }
@@ -133,12 +136,14 @@ class Store:
 
     def _load(self, written: bytes, verifier: Verifier) -> State:
         try:
-            checkpoint, close, parts, name, version = canonical.fields(
-                canonical.decode(written), "checkpoint", "close", "list", "rows", "v"
+            checkpoint, close, parts, mac, name, version = canonical.fields(
+                canonical.decode(written), "checkpoint", "close", "list", "mac", "rows", "v"
             )
             if canonical.whole(version) != VERSION:
                 raise Malformed(f"a state of version {version}")
             notes = Notes(canonical.text(checkpoint), canonical.text(close), canonical.text(parts))
+            if not hmac.compare_digest(canonical.text(mac), self._mac(notes, canonical.text(name))):
+                raise Malformed("it was not written with this key")
             listed = open_list(notes.parts, verifier)
             rows = self._load_rows(canonical.from_hex(name, size=SHA256_BYTES).hex(), listed)
             state = State.opened(rows, notes, verifier)
@@ -152,6 +157,11 @@ class Store:
         if len(rows) != state.close.count:
             raise self._damaged("it has another number of rows than was signed")
         return state
+
+    def _mac(self, notes: Notes, rows: str) -> str:
+        """Binds the rows to the notes: the log signs a sum of the rows, which is too dear to take at each start."""
+        said = "\n".join([notes.checkpoint, notes.close, notes.parts, rows])
+        return hmac.new(self._secret, said.encode(), hashlib.sha256).hexdigest()
 
     def _damaged(self, reason: str) -> Damaged:
         return Damaged(

@@ -9,12 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import acts, checks, filtering, fingerprints, syncing, withdrawals
+from bench import acts, checks, copies, filtering, fingerprints, matching, syncing, withdrawals
 from bench.apart import apart
 from bench.figure import Figure
 
 BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "fingerprint": fingerprints.run,
+    "copies": copies.run,
+    "matching": matching.run,
     "filter": filtering.run,
     "checks": checks.run,
     "sync": syncing.run,

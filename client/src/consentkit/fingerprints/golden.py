@@ -5,6 +5,7 @@ nothing.
 """
 
 import base64
+import hashlib
 import io
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -13,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from consentkit.fingerprints import ALGORITHM, VERSION, fingerprint, library_versions
+from consentkit.fingerprints import ALGORITHM, VERSION, fingerprint, library_versions, views
+from consentkit.fingerprints.perception import perceived
 
 Pixels = NDArray[np.uint8]
 
@@ -23,16 +25,32 @@ class Drifted(RuntimeError):
 
 
 def check() -> None:
-    """Fingerprint every vector. Raises `Drifted` at the first that differs. About 0.1 s."""
+    """Fingerprint every vector. Raises `Drifted` at the first that differs. About half a second."""
     for name, image, expected in vectors():
-        got = fingerprint(image).bits.hex()
-        if got != expected:
-            raise Drifted(
-                f"{ALGORITHM} version {VERSION}, vector {name}: expected {expected}, got {got}, "
-                f"with {library_versions()}. Fingerprints made here would not match those kept. Install the "
-                "versions in requirements.txt; if the change is meant, raise VERSION and fingerprint every "
-                "image again."
-            )
+        _demand(f"{ALGORITHM} version {VERSION}, vector {name}", fingerprint(image).bits.hex(), expected)
+    check_views()
+
+
+def check_views() -> None:
+    """The same for pHash-64, PDQ, the views of an asking picture and, as a digest, those of a protected one."""
+    for name, (seed, width, height, *expected) in _VIEWED.items():
+        found = perceived(Image.fromarray(drawn(seed, width, height)[:, :, 0]), 1)
+        protected = hashlib.sha256(views.protected(found.small).astype(">u8").tobytes()).hexdigest()
+        got = {f"{each.algorithm} version {each.version}": each.bits.hex() for each in found.fingerprints}
+        del got[f"{ALGORITHM} version {VERSION}"]  # `check` has more of these
+        got[f"{views.ALGORITHM} version {views.VERSION}, protected"] = protected
+        for (algorithm, one), other in zip(got.items(), expected, strict=True):
+            _demand(f"{algorithm}, vector {name}", one, other)
+
+
+def _demand(what: str, got: str, expected: str) -> None:
+    if got != expected:
+        raise Drifted(
+            f"{what}: expected {expected}, got {got}, "
+            f"with {library_versions()}. Fingerprints made here would not match those kept. Install the "
+            "versions in requirements.txt; if the change is meant, raise VERSION and fingerprint every "
+            "image again."
+        )
 
 
 def vectors() -> Iterator[tuple[str, Image.Image, str]]:
@@ -153,4 +171,67 @@ _VECTORS: Final[dict[str, tuple[Callable[[], Image.Image], str]]] = {
     "cmyk": (_cmyk, "da54ccf94aada457f000f882f41340fff0bea7014baad9364c98fec44d62fa4d"),
     "jpeg": (lambda: _file(_JPEG), "ef32b357487a48fe4a881f95b4e51e41309d5af0b4dd7dd4b49bd1a0f7011a30"),
     "webp": (lambda: _file(_WEBP), "dc4e2aa3a554c1338dd9988f32b7c6c7329ce4972115ceb2bdda944331a9c7e4"),
+}
+
+_VIEWED: Final[dict[str, tuple[int, int, int, str, str, str, str]]] = {  # seed and sides, as of `drawn`
+    "square": (
+        1,
+        256,
+        256,
+        "a78dd895d215d057",
+        "ee4dab55fe01d4aa956d5422846df522006fa2f7738d86d6ada5f8d408ad98d8",
+        (
+            "5a49f3cbd87fb99eff162ea0ef920ec06195d520d3e458137281cc2f1192f830c0496b5e4790d46f894193858c00d3fc"
+            "de051246b03cd862901421dcdd2cfc7fec0a7edb7998f71aa768632e12243597457575914621ee2b25c605e89e8efe28"
+            "26b1d057fec1bd74b1768a0b4c83fe03abc2fc13694aa41aa251540340ff532f349877184becc1bf4c356a8a9b3f89dc"
+            "60ca90c36be706d89c2c80c2af4afe0b3bf4be3a98f8433c109bdcc5f5659272839ad5eb72aa6e74d14f6441d021006f"
+            "5ff1c6951e98"
+        ),
+        "250d9ee2ed12f6049287a53e8ec27dccb7fb2a3c28c801216971d40f15bffc90",
+    ),
+    "tall": (
+        3,
+        200,
+        2000,
+        "ead595b495b74482",
+        "2aaa7eebd58c7eabd5bc7eab65967ea0d1847620ff016176ca446190c2546155",
+        (
+            "f86b02db901c45c0e190819c96a309f04b6ccdcc6d95b4ab64d9ca4315249210c0bea31522813875ee4e79affb95bafd"
+            "e34eef380027967fffb79f5fea18686cf5d3b2eed3b2b3f817968b0e1f10630168b7c2ab3c2a811240dc72304fd837f6"
+            "3f01d5326e9a3bfec9e7fecc63d95b6833e08864eff833bcf3562402024ca298583838d7f8e31ffbcfb9e1cecf71cd92"
+            "6181e0cee4ef7d5a4736405860320a683ac22842573eb35feadfabc1decd7799996aa1e1cf68ef7d2f10b267ac401108"
+            "80000478c958"
+        ),
+        "74be5ac4fb4bef5756c1dd952e96142737e4d1e343503505d951c267ef4d0b0a",
+    ),
+    "portrait": (
+        6,
+        333,
+        500,
+        "bf1de431d4f2c422",
+        "d54d251ad40d441ad00f5d5acff01726cc717522df9106a7df9546c64213ffdc",
+        (
+            "1ba7e3f9d22437988a97675137daafc0acf0ab556fc98c37cbeff777f6d6ac40c023097a1d5d8a142ce4d39aa6ea05e6"
+            "1385899f3527fd760f16ace6f70dbbffe6cc230b7a05d5ca3528a4de9bae4e05e69f8d095f2523fd7b0b12acc7d3059f"
+            "cde24c330f7e0dff8a057a815eb9bcde2c86fb2dcbde2563ff7a0b52adc19e38029c4f0e1b3f4c649225cbd8f4271bb0"
+            "7a5219cb987022cfbbb8cabcc2cb4579f9335c48100a2c7c665e8b86ce08628aa87830c039eb68833eb6d8bf6bc38eb2"
+            "45a0bb337958"
+        ),
+        "b4df7f89dec919ef65b523fa00b4d87440857492a8e03ca8142fe54c5f7ae223",
+    ),
+    "small": (
+        12,
+        128,
+        128,
+        "9eaab497b596e220",
+        "6553dab8a545578806d7f5ee26f7f05e254770025aa35fb45ad60c745916aa2a",
+        (
+            "49c3ab93f68835cb4b0e55eeb01a7de05d08600234e5e56b8847153b364ac3a0c0ac78be732713c61bac7c6a4e3cb6c6"
+            "3525ea64eb4a78848f0f245e71b88fcd18d063ad1404de7c7ca4168b80b1c2c830dca67b6cff4b8885950ba47ef82cac"
+            "de1a114ad875e21673040bef697e0c35254e62fe168afb0ea88c050ee2f653551ceaab91138b4d05df2cdd8c178ed1b2"
+            "824879d89b8bd6fb0b963c20b3e6c8454831f00c9295458e8dee58dbd4118cd1dc8ac8b1de5d478e7762881cc102a4f6"
+            "5142114c9652"
+        ),
+        "14507ff473946cc2c4bfc2ecb679dfc516df2c7d115516304d7a084b82f47163",
+    ),
 }

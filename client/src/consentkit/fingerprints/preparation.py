@@ -82,10 +82,10 @@ def luma(picture: Image.Image) -> Pixels:
     return result
 
 
-def area_reduced(pixels: Pixels) -> Pixels:
-    """The mean of each cell of a 64 x 64 grid over the picture; a pixel on a border counts by its share."""
+def area_reduced(pixels: Pixels, *, side: int = SIDE) -> Pixels:
+    """The mean of each cell of a side x side grid over the picture; a pixel on a border counts by its share."""
     height, width = pixels.shape
-    sums = _cell_sums(_cell_sums(pixels).T).T
+    sums = _cell_sums(_cell_sums(pixels, side).T, side).T
     weight = height * width  # of one cell, as `_cell_sums` weighs rows and then columns
     means: Pixels = ((sums + weight // 2) // weight).astype(np.uint8)
     return means
@@ -152,13 +152,13 @@ def _samples_of_16_bits(band: Image.Image) -> tuple[Pixels, Pixels]:
     return np.repeat(grey[:, :, None], 3, axis=2), alpha
 
 
-def _cell_sums(rows: NDArray[np.integer]) -> NDArray[np.int64]:
-    """64 sums of rows. Cell i covers rows [i n/64, (i+1) n/64); a whole row weighs 64, a cut one less."""
+def _cell_sums(rows: NDArray[np.integer], side: int) -> NDArray[np.int64]:
+    """`side` sums of rows. Cell i covers rows [i n/side, (i+1) n/side); a whole row weighs `side`, a cut one less."""
     n = len(rows)
-    sums = np.empty((SIDE, rows.shape[1]), np.int64)
-    for i in range(SIDE):
-        (first, cut_before), (last, cut_after) = divmod(i * n, SIDE), divmod((i + 1) * n, SIDE)
-        sums[i] = SIDE * rows[first:last].sum(axis=0, dtype=np.int64)
+    sums = np.empty((side, rows.shape[1]), np.int64)
+    for i in range(side):
+        (first, cut_before), (last, cut_after) = divmod(i * n, side), divmod((i + 1) * n, side)
+        sums[i] = side * rows[first:last].sum(axis=0, dtype=np.int64)
         if cut_before:
             sums[i] -= cut_before * rows[first].astype(np.int64)
         if cut_after:

@@ -1,0 +1,88 @@
+"""What counts as a match: two independent hashes agree, closely in one view, or less closely in several.
+
+Several views witness for one another only if they agree on how the copy was turned and which part of the picture it
+is, and hang on different places of it. Where a copy would be a small part of the picture, more is asked for: simple
+shapes (a collar, a lapel) come back in other people's pictures at another size.
+
+The figures were chosen on portraits (`make bench ONLY=copies`), with room to the nearest different people. A forged
+collision in one hash leaves the other one where it was, and is no match.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from consentkit.fingerprints.views import PLACES, SIZES
+
+LOWEST: Final = 20  # of the 64 bits of light's lowest frequencies; bounds what a search must look at
+LIGHT: Final = 34  # of light's 124 bits
+EDGES: Final = 34  # of edges' 124 bits: people who sit alike are 42 apart, whatever was done to their light
+FARTHEST: Final = (26, 50, 64)  # of the 248 bits, for one, two and three views
+FARTHEST_DEEP: Final = (20, 46, 62)  # the same, where the copy shows less than three quarters of the side
+DEEP: Final = 6  # sixteenths of an octave
+SAME_SCALE: Final = 2  # sixteenths of an octave
+SAME_PLACE: Final = 3  # 1/32 of the held picture's side
+APART: Final = 0.25  # of the larger window's side, between the middles of two witnesses
+
+Distances = NDArray[np.uint8]
+
+
+class Near(NamedTuple):
+    """Two views that are alike, and where the asking picture would lie in the held one if it were a part of it."""
+
+    distance: int
+    asked: int  # the asking view's number
+    place: int  # and its fifth word, as turned
+    orientation: int  # the turn, EXIF 1 to 8
+    scale: int  # sixteenths of an octave from the asking window's size to the held one's
+    down: float  # the asking picture's corner, in 1/32 of the held picture's side
+    across: float
+
+
+def near(distances: Distances) -> NDArray[np.bool_]:
+    """(n, 4) distances of the words of two views: whether both hashes agree."""
+    light, edges = distances[:, 0] + distances[:, 1], distances[:, 2] + distances[:, 3]
+    both = (distances[:, 0] <= LOWEST) & (light <= LIGHT) & (edges <= EDGES)
+    return np.asarray(both & (light + edges <= FARTHEST[-1]))
+
+
+def placed(distance: int, asked: int, place: int, orientation: int, held: int) -> Near:
+    """`place` and `held`: the fifth words of the two views, the asking one turned."""
+    scale = (held >> 16) - (place >> 16)
+    smaller = 2 ** (-scale / SIZES)
+    down = (held >> 8 & 0xFF) - smaller * (place >> 8 & 0xFF)
+    return Near(distance, asked, place, orientation, scale, down, (held & 0xFF) - smaller * (place & 0xFF))
+
+
+def best(found: Sequence[Near]) -> Near | None:
+    """The nearest view by which two pictures match, None where they do not; `found` is all that is near."""
+    ordered = sorted(found)
+    return next((each for number, each in enumerate(ordered) if _speaks(each, ordered[number + 1 :])), None)
+
+
+def _speaks(first: Near, others: Sequence[Near]) -> bool:
+    """Whether a view and those no nearer than it are enough."""
+    farthest = FARTHEST_DEEP if first.scale > DEEP else FARTHEST
+    witnesses = [first]
+    if first.distance <= farthest[0]:
+        return True
+    for other in others:
+        if len(witnesses) < len(farthest) and all(_agree(first, other) and _apart(each, other) for each in witnesses):
+            witnesses.append(other)
+            if other.distance <= farthest[len(witnesses) - 1]:
+                return True
+    return False
+
+
+def _agree(a: Near, b: Near) -> bool:
+    moved = max(abs(a.down - b.down), abs(a.across - b.across))
+    return a.orientation == b.orientation and abs(a.scale - b.scale) <= SAME_SCALE and moved <= SAME_PLACE
+
+
+def _apart(a: Near, b: Near) -> bool:
+    """Of two views of the asking picture."""
+    side = PLACES * 2 ** (-min(a.place >> 16, b.place >> 16) / SIZES)
+    down = abs((a.place >> 8 & 0xFF) - (b.place >> 8 & 0xFF))
+    return a.asked != b.asked and max(down, abs((a.place & 0xFF) - (b.place & 0xFF))) >= APART * side

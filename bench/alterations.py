@@ -136,6 +136,20 @@ _PAIRS = [
     ("screenshot", "mirror"),
     ("rotate 3°", "screenshot"),
     ("crop to 80 %", "screenshot"),
+    ("crop to 60 %", "screenshot"),
+    ("screenshot", "crop to 60 %"),
+    ("screenshot", "rotate 3°"),
+    ("banner 20 %", "screenshot"),
+    ("banner 20 %", "rotate 3°"),
+    ("banner 20 %", "crop to 60 %"),
+    ("turn 90°", "banner 14 %"),
+    ("border 5 %", "rotate 3°"),
+    ("stretch 20 %", "rotate 3°"),
+    ("crop to 60 %", "stretch 20 %"),
+    ("crop to 60 %", "rotate 3°"),
+    ("crop to 60 %", "contrast +50 %"),
+    ("crop to 60 %", "border 15 %"),
+    ("crop to 70 %", "banner at the top"),
 ]
 TWO: dict[str, Alter] = {f"{a}, {b}": _both(ONE[a], ONE[b]) for a, b in _PAIRS}
 ALL: dict[str, Alter] = ONE | TWO

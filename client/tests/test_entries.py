@@ -41,6 +41,8 @@ def test_the_kinds_are_pinned() -> None:
         "case_opened",
         "case_resolved",
         "erased",
+        "case_searched",
+        "acknowledged",
     ]
 
 

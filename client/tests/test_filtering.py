@@ -1,25 +1,31 @@
 """Filtering against a dictionary: what a state permits, and what comes out of a Parquet file."""
 
+import csv
+import io
 import itertools
 import secrets
 import uuid
+from contextlib import suppress
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from consentkit import filtering, keys, scopes
+from consentkit import keys, scopes
 from consentkit.closes import Close, PartList
 from consentkit.errors import Stale
-from consentkit.filtering import Judge, NotParquet, Scope, filter_parquet
+from consentkit.filtering import Judge, NotOurs, filter_file
 from consentkit.keys import NotKeys
 from consentkit.lookup import NOT_COVERED, PERMITTED, REMOVE, UNKNOWN, WAIT, Lookup
 from consentkit.notes import Signer
 from consentkit.rows import Rows
 from consentkit.settings import Misuse
+from consentkit.sources import lines, parquet
+from consentkit.sources.batches import Scope, Unreadable
 from consentkit.state import Notes, State
 from consentkit.testing import picture as digest
 from consentkit.trust import Trust
@@ -143,6 +149,50 @@ def test_a_state_out_of_its_time_decides_nothing(at, max_age):
         judge_of(rows_of((digest(1), AT + 10**7, None)), at=at, max_age=max_age)
 
 
+# Text: rows of bytes, beside what the standard library reads
+
+cells = st.text(st.sampled_from('ab,"\r\n 5\ufeff'), max_size=6) | st.sampled_from(DIGESTS)
+ends = st.sampled_from(["\n", "\r\n", "\r"])
+tables = st.lists(st.tuples(st.sampled_from(DIGESTS) | cells, cells, st.booleans(), ends), max_size=12)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tables, st.sampled_from([1, 7, 60, 1 << 20]), st.booleans())
+def test_csv_rows_are_those_that_the_standard_library_reads(tmp_path, rows, block, key_first):
+    judge = judge_of(rows_of(*((key, AT + 9, None) for key in DIGESTS[::2])))
+    written, kept = [], []
+    for key, other, quoted, end in rows:
+        pair = [key, other] if key_first else [other, key]
+        line = ",".join('"' + c.replace('"', '""') + '"' if quoted or set(c) & set(',"\r\n') else c for c in pair) + end
+        written.append(line.encode())
+        if key in DIGESTS[::2]:
+            kept.append(line.encode())
+    header = b"sha256,n\n" if key_first else b"n,sha256\n"
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(header + b"".join(written))
+    out.unlink(missing_ok=True)
+    with patch.object(lines, "BLOCK_BYTES", block), suppress(NotOurs):
+        summary = filter_file(source, out, judge=judge)
+        assert out.read_bytes() == header + b"".join(kept)
+        read = list(csv.reader(io.StringIO(source.read_bytes().decode(), newline="")))
+        assert summary.rows == len([row for row in read if row]) - 1
+    assert out.exists() or not kept
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=200) | st.text('ab,"\r\n', max_size=60).map(str.encode), st.sampled_from([1, 9, 1 << 20]))
+def test_whatever_a_csv_holds_a_kept_row_is_permitted(tmp_path, junk, block):
+    """Refused, or every row that is kept reads as permitted, alone and by the standard library."""
+    source, out = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_bytes(b"sha256\n" + DIGESTS[0].encode() + b"\n" + junk + b"\n" + DIGESTS[0].encode() + b"\n")
+    out.unlink(missing_ok=True)
+    with patch.object(lines, "BLOCK_BYTES", block), suppress(Unreadable):
+        filter_file(source, out, judge=judge_of(rows_of((DIGESTS[0], AT + 9, None))))
+    if out.exists():
+        read = list(csv.reader(io.StringIO(out.read_bytes().decode(), newline="")))
+        assert {row[0] for row in read[1:] if row} == {DIGESTS[0]}
+
+
 # Files
 
 
@@ -159,7 +209,7 @@ def test_schema_metadata_and_codecs_stay(tmp_path):
     ).replace_schema_metadata({"who": "we"})
     pq.write_table(table, source, compression={"n": "zstd"}, row_group_size=30, use_dictionary=["word"])
     judge = judge_of(rows_of(*((digest(i), AT + 9, None) for i in range(0, 100, 3))))
-    summary = filter_parquet(source, out, judge=judge)
+    summary = filter_file(source, out, judge=judge)
     assert summary.kept == 34
     written = pq.ParquetFile(out)
     assert pq.read_table(out).equals(table.filter(np.arange(100) % 3 == 0))
@@ -169,13 +219,13 @@ def test_schema_metadata_and_codecs_stay(tmp_path):
 
 
 def test_many_batches_and_row_groups(tmp_path, monkeypatch):
-    monkeypatch.setattr(filtering, "BATCH_ROWS", 7)
-    monkeypatch.setattr(filtering, "GROUP_ROWS", 20)
+    monkeypatch.setattr(parquet, "BATCH_ROWS", 7)
+    monkeypatch.setattr(parquet, "GROUP_ROWS", 20)
     source, out = tmp_path / "in", tmp_path / "out"
     pq.write_table(pa.table({"k": [digest(i) for i in range(500)], "n": range(500)}), source, row_group_size=90)
     judge = judge_of(rows_of(*((digest(i), AT + 9, None) for i in range(0, 500, 2))))
     seen = []
-    summary = filter_parquet(source, out, judge=judge, key="k", progress=lambda done, of: seen.append((done, of)))
+    summary = filter_file(source, out, judge=judge, key="k", progress=lambda done, of: seen.append((done, of)))
     assert (summary.rows, summary.kept, summary.unknown) == (500, 250, 250)
     assert pq.read_table(out)["n"].to_pylist() == list(range(0, 500, 2))
     assert seen[-1] == (500, 500)
@@ -194,7 +244,7 @@ def test_many_batches_and_row_groups(tmp_path, monkeypatch):
 def test_scopes_by_columns_of_many_kinds(tmp_path, column, value, kept):
     source, out = tmp_path / "in", tmp_path / "out"
     pq.write_table(pa.table({"sha256": [digest(i) for i in range(4)], "c": column, "n": range(4)}), source)
-    filter_parquet(source, out, judge=judge_of(rows_of((digest(0), AT + 9, None))), scope=Scope("c", value))
+    filter_file(source, out, judge=judge_of(rows_of((digest(0), AT + 9, None))), scope=Scope("c", value))
     assert pq.read_table(out)["n"].to_pylist() == kept
 
 
@@ -202,10 +252,10 @@ def test_a_value_that_the_column_cannot_hold(tmp_path):
     source, out = tmp_path / "in", tmp_path / "out"
     pq.write_table(pa.table({"sha256": [digest(0)], "c": [1]}), source)
     with pytest.raises(Misuse):
-        filter_parquet(source, out, judge=judge_of(rows_of()), scope=Scope("c", "x"))
+        filter_file(source, out, judge=judge_of(rows_of()), scope=Scope("c", "x"))
 
 
-@pytest.mark.parametrize("broken", [NotParquet, KeyboardInterrupt])
+@pytest.mark.parametrize("broken", [Unreadable, KeyboardInterrupt])
 def test_an_interrupted_run_leaves_what_was_there(tmp_path, broken):
     source, out = tmp_path / "in", tmp_path / "out"
     pq.write_table(pa.table({"sha256": [digest(0)]}), source)
@@ -215,7 +265,7 @@ def test_an_interrupted_run_leaves_what_was_there(tmp_path, broken):
         raise broken("now")
 
     with pytest.raises(broken):
-        filter_parquet(source, out, judge=judge_of(rows_of((digest(0), AT + 9, None))), progress=stop)
+        filter_file(source, out, judge=judge_of(rows_of((digest(0), AT + 9, None))), progress=stop)
     assert out.read_bytes() == b"earlier"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in", "out"]
 
@@ -226,8 +276,8 @@ def test_a_file_that_breaks_off_in_its_middle_is_refused(tmp_path):
     data = bytearray(source.read_bytes())
     data[4:40] = bytes(36)
     source.write_bytes(data)
-    with pytest.raises(NotParquet):
-        filter_parquet(source, out, judge=judge_of(rows_of((digest(0), AT + 9, None))))
+    with pytest.raises(Unreadable):
+        filter_file(source, out, judge=judge_of(rows_of((digest(0), AT + 9, None))))
     assert not out.exists()
 
 
@@ -236,6 +286,6 @@ def test_out_may_be_no_folder_and_no_device(tmp_path):
     pq.write_table(pa.table({"sha256": [digest(0)]}), source)
     judge = judge_of(rows_of((digest(0), AT + 9, None)))
     with pytest.raises(Misuse):
-        filter_parquet(source, tmp_path, judge=judge)
-    with pytest.raises(NotParquet, match="no such folder"):
-        filter_parquet(source, tmp_path / "missing" / "out", judge=judge)
+        filter_file(source, tmp_path, judge=judge)
+    with pytest.raises(Unreadable, match="no such folder"):
+        filter_file(source, tmp_path / "missing" / "out", judge=judge)

@@ -126,6 +126,25 @@ def test_two_views_speak_when_they_agree_and_hang_on_different_places() -> None:
     assert not rule.best([first, near(rule.FARTHEST[1] + 1, 2, middle=(9, 20))])
 
 
+@pytest.mark.parametrize("scale", [0, rule.DEEP + 1])
+@pytest.mark.parametrize("count", [3, 4])
+def test_more_views_may_be_farther(count: int, scale: int) -> None:
+    farthest = (rule.FARTHEST_DEEP if scale else rule.FARTHEST)[count - 1]
+    middles = [(8, 8), (8, 20), (20, 8), (20, 20)][:count]
+    found = [near(farthest, number, middle=middle, scale=scale) for number, middle in enumerate(middles)]
+    assert rule.best(found)
+    assert not rule.best([each._replace(distance=farthest + 1) for each in found])
+    assert not rule.best([*found[:-1], near(farthest, 9, middle=(8, 9), scale=scale)])
+
+
+def test_two_views_must_lie_farther_apart_than_three() -> None:
+    """Half the side is 16: 4 apart is enough for a third, 6 for a second."""
+    first, beside = near(40, 1, middle=(9, 9)), near(40, 2, middle=(9, 14))
+    assert not rule.best([first, beside])
+    assert rule.best([first, beside, near(rule.FARTHEST[2], 3, middle=(14, 9))])
+    assert rule.best([first, near(40, 2, middle=(9, 15))])
+
+
 def test_both_hashes_must_agree() -> None:
     close = np.array([[0, 0, 0, 0]], np.uint8)
     assert rule.near(close)

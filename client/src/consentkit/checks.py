@@ -63,7 +63,7 @@ def _ask(transport: Transport, keys: Sequence[str], *, purpose: str, by: By) -> 
     if len(given) != len(keys):
         raise Malformed(f"the registry answered {len(given)} of {len(keys)} keys")
     decisions = [_decision(value, key=key, size=size) for key, value in zip(keys, given, strict=True)]
-    return _time(answer.get("valid_until")), decisions
+    return moment(answer.get("valid_until")), decisions
 
 
 def _decision(value: Any, *, key: str, size: int) -> Decision:
@@ -75,11 +75,12 @@ def _decision(value: Any, *, key: str, size: int) -> Decision:
     raise Malformed(f"the registry gave no answer to {key}")
 
 
-def _time(value: object) -> datetime:
+def moment(value: object) -> datetime:
+    """A time of the registry's, in UTC. Raises Malformed."""
     try:
         found = datetime.fromisoformat(canonical.text(value))
     except ValueError as error:  # not RFC 3339
-        raise Malformed("a lease ends at a time in RFC 3339") from error
+        raise Malformed("expected a time in RFC 3339") from error
     if found.tzinfo is None:
-        raise Malformed("a lease ends at a time with its zone")
+        raise Malformed("expected a time with its zone")
     return found.astimezone(UTC)

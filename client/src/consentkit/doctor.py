@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 
 from consentkit.checkpoints import open_checkpoint
 from consentkit.errors import BadProof, ConsentkitError, Malformed
+from consentkit.looking import MissingExtra, require_fit
 from consentkit.settings import Settings
 from consentkit.transport import Transport
 from consentkit.trust import CLOCK_SKEW, require_young
@@ -37,6 +38,7 @@ def examine() -> Iterator[Finding]:
         yield _log(settings, transport)
         yield _clock(transport)
     yield _state(settings)
+    yield _fingerprints()
 
 
 def _network(transport: Transport) -> Finding:
@@ -103,3 +105,13 @@ def _state(settings: Settings) -> Finding:
         return Finding("state", fine=False, says=str(error))
     age = max(int(at - state.close.issued_at), 0)
     return Finding("state", fine=True, says=f"{state.close.count} images at log size {state.size}, {age} s old")
+
+
+def _fingerprints() -> Finding:
+    try:
+        require_fit()
+    except MissingExtra as error:  # everything but `match` works without
+        return Finding("fingerprints", fine=True, says=f"none, and no match: {error}")
+    except ConsentkitError as error:  # copies would be missed
+        return Finding("fingerprints", fine=False, says=str(error))
+    return Finding("fingerprints", fine=True, says="pictures get the ones here that they must have")

@@ -37,6 +37,8 @@ class Kind(StrEnum):
     CASE_OPENED = "case_opened"
     CASE_RESOLVED = "case_resolved"
     ERASED = "erased"
+    CASE_SEARCHED = "case_searched"
+    ACKNOWLEDGED = "acknowledged"
 
 
 @dataclass(frozen=True)

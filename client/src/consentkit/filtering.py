@@ -1,44 +1,34 @@
-"""Filters a Parquet file by the synced state, a batch at a time.
+"""Filters what pipelines hold by the synced state, a batch at a time.
 
 Invariants
   * In scope, a row passes only if its key is a digest that the state permits now.
-  * OUT appears whole, by one rename at the end, or not at all.
+  * OUT appears whole, by one rename at the end, or not at all; of a folder of shards, each shard does.
 """
 
-import secrets
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from consentkit import keys, trust
 from consentkit.errors import ConsentkitError
-from consentkit.lookup import NOT_COVERED, PERMITTED, UNKNOWN, Lookup
+from consentkit.lookup import NOT_COVERED, PERMITTED, REASONS, UNKNOWN, Lookup
+from consentkit.rows import Bytes
 from consentkit.settings import Misuse
+from consentkit.sources.appearing import appearing
+from consentkit.sources.batches import Batch, Mask, Scope, Sink, Unreadable, ahead
+from consentkit.sources.dropped import Dropped, beside
+from consentkit.sources.kinds import shards_in, source_of
+from consentkit.sources.records import Record, recorded
+from consentkit.sources.shards import Shard
 from consentkit.state import State
 
-BATCH_ROWS: Final = 1 << 15
-BATCH_BYTES: Final = 1 << 24
-GROUP_ROWS: Final = 1 << 20
-GROUP_BYTES: Final = 1 << 25
-"""A row group of OUT is written when it has as many rows or bytes."""
-
-_READ_BYTES: Final = 1 << 23
-
-Mask = NDArray[np.bool_]
 Clock = Callable[[], float]
+Progress = Callable[[int, int], None]
 
-
-class NotParquet(ConsentkitError):
-    """IN cannot be read, or OUT cannot be written."""
+_COUNTED: Final = ("rows", "kept", "excluded", "out_of_scope", "asked", "known")
 
 
 class NotOurs(ConsentkitError):
@@ -53,24 +43,11 @@ class NotOurs(ConsentkitError):
 
 
 @dataclass(frozen=True)
-class Scope:
-    """The rows for which the registry is the authority: those where `column` is `value`, or null."""
-
-    column: str
-    value: str
-
-    @classmethod
-    def parse(cls, text: str) -> "Scope":
-        """From `COLUMN=VALUE`. Raises Misuse."""
-        column, equals, value = text.partition("=")
-        if not column or not equals:
-            raise Misuse("--scope is COLUMN=VALUE, as in --scope source=registry")
-        return cls(column, value)
-
-
-@dataclass(frozen=True)
 class Summary:
-    """`kept` counts every row written, `out_of_scope` those among them; rows = kept + excluded + unknown."""
+    """`kept` counts every row written, `out_of_scope` those among them; rows = kept + excluded + unknown.
+
+    `reasons` counts the excluded rows by what a pipeline must do.
+    """
 
     rows: int
     kept: int
@@ -78,10 +55,20 @@ class Summary:
     unknown: int
     out_of_scope: int
     size: int
+    reasons: dict[str, int]
 
     def as_json(self) -> dict[str, int]:
         """The object that `filter --json` ends with."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "reasons"}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Per row its answer (`lookup.PERMITTED` …), whether the registry has a row for it, and whether it passes."""
+
+    answer: Bytes
+    known: Mask
+    keep: Mask
 
 
 @dataclass
@@ -92,39 +79,53 @@ class Judge:
     purpose: str
     max_age: int
     clock: Clock
-    counts: dict[str, int] = field(
-        default_factory=lambda: dict.fromkeys(("rows", "kept", "excluded", "out_of_scope", "asked", "known"), 0)
-    )
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
 
     def __post_init__(self) -> None:
         at = self._now()
         self._lookup = Lookup(self.state.rows, purpose=self.purpose, at=at)
+        self._answers = np.zeros(len(REASONS), np.int64)
 
     def keep(self, read: keys.Keys, in_scope: Mask | None = None) -> Mask:
-        """Which rows pass. Raises Stale when the state's time ends during a long run."""
+        """Which rows pass, without counting. Raises Stale."""
+        return self.decide(read, in_scope).keep
+
+    def decide(self, read: keys.Keys, in_scope: Mask | None = None) -> Verdict:
+        """Raises Stale when the state's time ends during a long run."""
         found = self._lookup.find(read, at=self._now())
-        every = np.ones(len(read), bool) if in_scope is None else in_scope
         answer = found.answer
+        if in_scope is None:
+            answer[~read.proper] = UNKNOWN
+            return Verdict(answer, found.known & read.proper, answer == PERMITTED)
         # Capitals are no key of ours. They can still exclude a row that nobody else vouches for.
-        answer[every & ~read.proper] = UNKNOWN
-        excluded = answer >= NOT_COVERED
-        keep: Mask = np.where(every, answer == PERMITTED, ~excluded)
-        self._count(rows=len(read), kept=keep.sum(), excluded=excluded.sum(), out_of_scope=(keep & ~every).sum())
-        self._count(asked=(every & read.given).sum(), known=(every & found.known & read.proper).sum())
-        return keep
+        answer[in_scope & ~read.proper] = UNKNOWN
+        keep = np.where(in_scope, answer == PERMITTED, answer < NOT_COVERED)
+        return Verdict(answer, found.known & read.proper & in_scope, keep)
+
+    def count(self, batch: Batch, verdict: Verdict) -> None:
+        """Adds a batch to the summary."""
+        self._answers += np.bincount(verdict.answer, minlength=len(REASONS))
+        self._add("rows", len(batch.keys))
+        self._add("kept", np.count_nonzero(verdict.keep))
+        self._add("known", np.count_nonzero(verdict.known))
+        if batch.in_scope is None:
+            self._add("asked", np.count_nonzero(batch.keys.given))
+        else:
+            self._add("asked", np.count_nonzero(batch.in_scope & batch.keys.given))
+            self._add("out_of_scope", np.count_nonzero(verdict.keep & ~batch.in_scope))
 
     def summary(self) -> Summary:
         """What was counted. Raises NotOurs."""
         count = self.counts
-        rows, excluded = count["rows"], count["excluded"]
+        rows, excluded = count["rows"], int(self._answers[NOT_COVERED:].sum())
+        reasons = {str(REASONS[at]): int(self._answers[at]) for at in range(NOT_COVERED, len(REASONS))}
         if count["asked"] and not count["known"]:
-            raise NotOurs(Summary(rows, 0, excluded, rows - excluded, 0, self.state.size))
-        unknown = rows - excluded - count["kept"]
-        return Summary(rows, count["kept"], excluded, unknown, count["out_of_scope"], self.state.size)
+            raise NotOurs(Summary(rows, 0, excluded, rows - excluded, 0, self.state.size, reasons))
+        kept = count["kept"]
+        return Summary(rows, kept, excluded, rows - excluded - kept, count["out_of_scope"], self.state.size, reasons)
 
-    def _count(self, **more: Any) -> None:
-        for name, number in more.items():
-            self.counts[name] += int(number)
+    def _add(self, name: str, number: Any) -> None:
+        self.counts[name] += int(number)
 
     def _now(self) -> float:
         at = self.clock()
@@ -132,175 +133,142 @@ class Judge:
         return at
 
 
-def filter_parquet(
+def filter_file(
     source: Path,
     out: Path,
     *,
     judge: Judge,
-    key: str = "sha256",
+    key: str | None = None,
     scope: Scope | None = None,
-    progress: Callable[[int, int], None] = lambda _done, _of: None,
+    progress: Progress = lambda _done, _of: None,
 ) -> Summary:
-    """Writes to `out` the rows that pass, with the schema and metadata of `source`.
+    """Writes to `out` what passes of `source`, a file or folder, and beside it what was dropped, and why.
 
-    Raises Misuse, NotParquet, NotOurs, or Stale; then `out` is as it was.
+    Raises Misuse, Unreadable, NotOurs, or Stale; then `out` is as it was, but for the shards of a folder that
+    were done before: those stay, and the next run has only the others to do.
     """
     _require_apart(source, out)
-    with _reading(source) as file:
-        schema = file.schema_arrow
-        _require_column(schema, key, option="--key")
-        if scope is not None:
-            _require_column(schema, scope.column, option="--scope")
-        with _appearing(out) as partial, _Writer(partial, file) as writer:
-            for batch in _ahead(_batches(file)):
-                keep = judge.keep(_keys(batch, key), _in_scope(batch, scope))
-                writer.write(batch.filter(pa.array(keep)))
-                progress(judge.counts["rows"], file.metadata.num_rows)
-            writer.finish()
-            return judge.summary()
+    if names := shards_in(source):
+        return _Shards(source, out, judge, key, scope).filter(names, progress)
+    opened = source_of(source, key=key, scope=scope)
+    _require_place(out, folder=source.is_dir())
+    with appearing(out) as partial, appearing(beside(out)) as listed, Dropped(listed) as dropped:
+        with opened.sink(partial) as sink:
+            for batch in ahead(opened.batches()):
+                _pass(batch, judge, sink, dropped)
+                progress(batch.done, opened.total)
+            sink.finish()
+        dropped.finish()
+        return judge.summary()
 
 
-# Reading
+def audit_file(
+    source: Path,
+    *,
+    judge: Judge,
+    key: str | None = None,
+    scope: Scope | None = None,
+    progress: Progress = lambda _done, _of: None,
+) -> Summary:
+    """What `filter_file` would say; nothing is written. Raises the same."""
+    names = shards_in(source)
+    sources = [source_of(source / name, key=key, scope=scope) for name in names or [""]]
+    total, before = sum(each.total for each in sources), 0
+    for each in sources:
+        for batch in ahead(each.batches()):
+            judge.count(batch, judge.decide(batch.keys, batch.in_scope))
+            progress(before + batch.done, total)
+        before += each.total
+    return judge.summary()
 
 
-@contextmanager
-def _reading(source: Path) -> Iterator[Any]:
-    try:
-        # `pre_buffer`, Arrow's default, would hold every column of the file until the end.
-        with pq.ParquetFile(source, buffer_size=_READ_BYTES, pre_buffer=False) as file:
-            yield file
-    except FileNotFoundError as error:  # of IN; OUT's folder is looked for before
-        raise NotParquet(f"no such file: {source}") from error
-    except pa.ArrowException as error:  # not Parquet, cut, or with a codec that is not here
-        raise NotParquet(f"{source} cannot be read as Parquet: {error}") from error
-    except OSError as error:  # no permission, a failing or full disk
-        raise NotParquet(f"{source} could not be filtered: {error}") from error
+def _pass(batch: Batch, judge: Judge, sink: Sink, dropped: Dropped) -> Verdict:
+    verdict = judge.decide(batch.keys, batch.in_scope)
+    judge.count(batch, verdict)
+    sink.write(batch.rows, verdict.keep)
+    dropped.write(batch, verdict.answer, verdict.keep)
+    return verdict
 
 
-def _batches(file: Any) -> Iterator[Any]:
-    metadata = file.metadata
-    held = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
-    row_bytes = held // max(metadata.num_rows, 1) + 1
-    yield from file.iter_batches(batch_size=max(min(BATCH_BYTES // row_bytes, BATCH_ROWS), 1))
+@dataclass
+class _Shards:
+    """A folder of shards. Each shard of OUT appears whole, then what it was made of is recorded beside it.
 
+    A shard is left as it stands if neither it nor its source has changed, and every one of its samples, judged
+    again by the state of this run, would be decided as it was. So all of OUT is true at the size in the summary.
+    """
 
-def _ahead(batches: Iterator[Any]) -> Iterator[Any]:
-    """Reads the next batch while this one is worked on."""
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(next, batches, None)
-        while (batch := coming.result()) is not None:
-            coming = reader.submit(next, batches, None)
-            yield batch
+    source: Path
+    out: Path
+    judge: Judge
+    key: str | None
+    scope: Scope | None
 
+    def filter(self, names: list[str], progress: Progress) -> Summary:
+        self._require_ours(names)
+        total, done = sum((self.source / name).stat().st_size for name in names), 0
+        self.out.mkdir(exist_ok=True)
+        with appearing(beside(self.out)) as listed, Dropped(listed) as dropped:
+            for name in names:
+                if not self._stands(name, dropped):
+                    self._write(name, dropped)
+                done += (self.source / name).stat().st_size
+                progress(done, total)
+            dropped.finish()
+            return self._summary(names)
 
-def _keys(batch: Any, key: str) -> keys.Keys:
-    try:
-        return keys.from_arrow(batch.column(key))
-    except keys.NotKeys as error:  # --key names a column of another kind
-        raise Misuse(f"--key {key} is {error}") from error
+    def _stands(self, name: str, dropped: Dropped) -> bool:
+        record = recorded(self.source / name, self.out / name, key=self.key, scope=self.scope)
+        if record is None:
+            return False
+        batch = record.batch()
+        verdict = self.judge.decide(batch.keys, batch.in_scope)
+        if not np.array_equal(verdict.keep, record.kept):
+            return False
+        self.judge.count(batch, verdict)
+        dropped.write(batch, verdict.answer, verdict.keep)
+        return True
 
+    def _write(self, name: str, dropped: Dropped) -> None:
+        shard = Shard(self.source / name, key=self.key, scope=self.scope, named=f"{name}/")
+        record = Record.begun(self.source / name, key=self.key, scope=self.scope)
+        with appearing(self.out / name) as partial, shard.sink(partial) as sink:
+            for batch in ahead(shard.batches()):
+                record.add(batch, _pass(batch, self.judge, sink, dropped).keep)
+            sink.finish()
+        record.save(self.out / name)
 
-def _in_scope(batch: Any, scope: Scope | None) -> Mask | None:
-    if scope is None:
-        return None
-    column = batch.column(scope.column)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    try:
-        same = pc.equal(column, pa.scalar(scope.value).cast(column.type))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # no such value can be in that column
-        raise Misuse(f"--scope {scope.column}={scope.value}: the column holds {column.type}") from error
-    # Null: nobody says whose row it is, so the registry is asked.
-    return np.asarray(pc.fill_null(same, True).to_numpy(zero_copy_only=False))  # noqa: FBT003 - Arrow's own order
+    def _summary(self, names: list[str]) -> Summary:
+        try:
+            return self.judge.summary()
+        except NotOurs:
+            for name in names:
+                Record.forget(self.out / name)
+                (self.out / name).unlink()
+            raise
 
-
-# Writing
-
-
-class _Writer:
-    """Row groups into a Parquet file, written beside the reading. Codecs and dictionaries are those of IN."""
-
-    def __init__(self, path: Path, like: Any) -> None:
-        self._schema = like.schema_arrow
-        self._file = pq.ParquetWriter(path, self._schema, **_properties(like.metadata))
-        self._thread = ThreadPoolExecutor(1)
-        self._writing: Future[None] | None = None
-        self._group: list[Any] = []
-
-    def __enter__(self) -> "_Writer":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._thread.shutdown()
-        self._file.close()
-
-    def write(self, batch: Any) -> None:
-        """Takes a batch; raises what went wrong with an earlier one."""
-        if batch.num_rows:
-            self._group.append(batch)
-        rows = sum(each.num_rows for each in self._group)
-        if rows >= GROUP_ROWS or sum(each.nbytes for each in self._group) >= GROUP_BYTES:
-            self._flush()
-
-    def finish(self) -> None:
-        """Returns when all is written, the footer too."""
-        if self._group:
-            self._flush()
-        self._wait()
-        self._file.close()
-
-    def _flush(self) -> None:
-        self._wait()  # one group at a time, so memory stays constant
-        table = pa.Table.from_batches(self._group, self._schema)
-        self._writing = self._thread.submit(self._file.write_table, table, row_group_size=max(len(table), 1))
-        self._group = []
-
-    def _wait(self) -> None:
-        if self._writing is not None:
-            self._writing.result()
-            self._writing = None
-
-
-def _properties(metadata: Any) -> dict[str, Any]:
-    """Codec and dictionaries per column, as in the first row group of IN."""
-    if metadata.num_row_groups == 0:
-        return {}
-    first = metadata.row_group(0)
-    columns = [first.column(position) for position in range(first.num_columns)]
-    if not columns:
-        return {}
-    codecs = {column.path_in_schema: column.compression.replace("UNCOMPRESSED", "NONE") for column in columns}
-    with_dictionary = [
-        column.path_in_schema for column in columns if {"RLE_DICTIONARY", "PLAIN_DICTIONARY"} & set(column.encodings)
-    ]
-    return {"compression": codecs, "use_dictionary": with_dictionary}
-
-
-@contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
-    """A temporary name beside `out`, renamed to it at the end and removed on any error."""
-    target = out.resolve()
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        yield partial
-        # Not flushed to disk: after a power cut a Parquet file without its end is refused by every reader.
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+    def _require_ours(self, names: list[str]) -> None:
+        """A shard that no longer has a source would stay for ever, whatever is withdrawn."""
+        _require_place(self.out, folder=True, filled=True)
+        if others := sorted(set(shards_in(self.out)) - set(names)):
+            raise Misuse(f"{self.out} has shards that {self.source} has not, {others[0]} first: remove them")
 
 
 # Arguments
 
 
 def _require_apart(source: Path, out: Path) -> None:
-    if not out.resolve().parent.is_dir():
-        raise NotParquet(f"no such folder: {out.resolve().parent}")
-    if out.exists() and not out.is_file():
-        raise Misuse(f"{out} is not a file that can be replaced")
-    if source.resolve() == out.resolve() or (out.exists() and source.exists() and out.samefile(source)):
-        raise Misuse("IN and OUT are the same file: write to another one")
+    inside, outside = source.resolve(), out.resolve()
+    if not outside.parent.is_dir():
+        raise Unreadable(f"no such folder: {outside.parent}")
+    same = out.exists() and source.exists() and out.samefile(source)
+    if same or inside in (outside, beside(outside)) or inside in outside.parents or outside in inside.parents:
+        raise Misuse("IN and OUT are the same, or one is within the other: write to another place")
 
 
-def _require_column(schema: Any, name: str, *, option: str) -> None:
-    if schema.names.count(name) != 1:
-        raise Misuse(f"{option}: no column {name!r}, or several; the file has {', '.join(schema.names)}")
+def _require_place(out: Path, *, folder: bool, filled: bool = False) -> None:
+    """OUT is not there, or can be replaced by one rename."""
+    if folder and out.is_dir() and (filled or not any(out.iterdir())):
+        return
+    if out.exists() and (folder or not out.is_file()):
+        raise Misuse(f"{out} cannot be replaced: remove it, or write to another place")

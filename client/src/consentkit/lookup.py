@@ -23,6 +23,9 @@ WAIT: Final = 3
 REMOVE: Final = 4
 """Answers, weakest first: of several the greatest holds."""
 
+REASONS: Final = (None, None, "not_covered", "wait", "remove")
+"""What a pipeline is told with each answer."""
+
 _OF_REASON: Final = {
     None: PERMITTED,
     "unknown": UNKNOWN,
@@ -34,6 +37,7 @@ _BY_CODE: Final = np.array([_OF_REASON[reason] for reason in scopes.WIRE_REASONS
 _NEVER: Final = np.iinfo(np.int64).max
 _MOST_BITS: Final = 28
 _MOST_ROWS: Final = 2**31 - 2
+_COUNTED_AT_ONCE: Final = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,17 @@ class Lookup:
 
     def _places(self, sha256: Bytes) -> NDArray[np.int32]:
         """The first row of each digest, or -1. `take` is ten times as fast as an index in brackets."""
-        place = np.full(len(sha256), -1, np.int32)
         words = np.ascontiguousarray(sha256).view(np.uint64)
         bucket = _leading(sha256) >> self._shift
         row, end = self._starts.take(bucket), self._starts.take(bucket + 1)
-        left = np.flatnonzero(row < end)
+        if not len(self._words):
+            return np.full(len(sha256), -1, np.int32)
+        # Nearly all are decided by the first row of their bucket. An empty one begins where the next does, maybe at
+        # the end: what is read there does not count.
+        same = _equal(self._words.take(row, axis=0, mode="clip"), words) & (row < end)
+        place = np.where(same, row, np.int32(-1))
+        row += 1
+        left = np.flatnonzero(~same & (row < end))
         row, end = row.take(left), end.take(left)
         while len(left):
             same = _equal(self._words.take(row, axis=0), words.take(left, axis=0))
@@ -122,8 +132,11 @@ def _starts(sha256: Bytes) -> tuple[NDArray[np.int32], int]:
     bits = min(max(len(sha256).bit_length(), 1), _MOST_BITS)
     shift = 32 - bits
     starts = np.zeros((1 << bits) + 1, np.int32)
-    np.cumsum(np.bincount(_leading(sha256) >> shift, minlength=1 << bits), out=starts[1:])
-    return starts, shift
+    for first in range(0, len(sha256), _COUNTED_AT_ONCE):  # in order, so each run of rows fills a run of buckets
+        bucket = _leading(sha256[first : first + _COUNTED_AT_ONCE]) >> shift
+        counted = np.bincount(bucket - bucket[0])
+        starts[bucket[0] + 1 :][: len(counted)] += counted
+    return np.cumsum(starts, out=starts), shift
 
 
 def _first_of_each(words: NDArray[np.uint64]) -> NDArray[np.intp] | None:

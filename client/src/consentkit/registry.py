@@ -1,7 +1,7 @@
 """The registry as a Python program sees it. Every doubt is an exception, never "allowed"."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from consentkit import checks
+from consentkit import checks, matches, notifications
 from consentkit import keys as keys_
 from consentkit.checks import Answer, By
 from consentkit.errors import Stale
 from consentkit.filtering import Judge
+from consentkit.matches import Match
+from consentkit.notifications import Notification
 from consentkit.rows import SHA256_BYTES
 from consentkit.settings import Settings
 from consentkit.state import State, Store
@@ -32,7 +34,7 @@ Row = TypeVar("Row", bound=Mapping[str, Any])
 class Registry:
     """One registry, asked with one key; what is not given comes from the environment.
 
-    `check` asks now. `is_allowed`, `mask` and `filter_allowed` work from the synced state, and sync it first
+    `check` and `match` ask now. `is_allowed`, `mask` and `filter_allowed` work from the synced state, and sync it first
     whenever its last sync is older than `LEASE`; a sync that fails is their failure.
     """
 
@@ -61,6 +63,29 @@ class Registry:
         """The registry's decisions now, in the order of the keys: digests (64 lower-case hex) or image ids."""
         with self._transport() as transport:
             return checks.check(transport, keys, purpose=purpose, by=by, at=datetime.now(UTC))
+
+    def match(
+        self, files: Iterable[Path | str] | Path | str, *, purpose: str, deposit: bool = False
+    ) -> Iterator[Match]:
+        """For each picture whether it is a copy of a protected one, altered or not. Asks now, while it is iterated.
+
+        `files`: picture files, and folders of them. Only fingerprints leave this machine, and names below the folders;
+        with `deposit` they are kept, and `notifications` lists what later withdrawals match among them. A picture that
+        cannot be read comes with its `problem`. Raises ConsentkitError without the extra `fingerprints`.
+        """
+        given = [files] if isinstance(files, Path | str) else files
+        with self._transport() as transport:
+            yield from matches.match(transport, map(Path, given), purpose=purpose, deposit=deposit)
+
+    def notifications(self) -> Iterator[Notification]:
+        """What later withdrawals matched among the deposits, oldest first."""
+        with self._transport() as transport:
+            yield from notifications.notifications(transport)
+
+    def answer(self, notification: str, *, outcome: str) -> None:
+        """Tells the registry what was done: `deleted`, `excluded`, `retrained`, `exempt` or `not_found`."""
+        with self._transport() as transport:
+            notifications.answer(transport, notification, outcome=outcome)
 
     def sync(self) -> State:
         """The newest state, stored. Raises Unreachable, Malformed, BadProof, Inconsistent or Stale."""

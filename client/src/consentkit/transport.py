@@ -1,7 +1,7 @@
 """Asks the registry over HTTP. Whatever is not an answer to this key is Unreachable.
 
 Redirects are not followed: they would carry the key elsewhere. Answers are bounded in bytes and in seconds.
-Every request here may be sent again, because none of them changes anything.
+Every request here may be sent again, because the second time it changes nothing.
 """
 
 import hashlib
@@ -74,7 +74,7 @@ class Transport:
         return _json(self._read("GET", f"/api/v1/{path}", limit=JSON_BYTES, params=query, headers=self._authorization))
 
     def post(self, path: str, *, body: Mapping[str, Any]) -> Any:
-        """The JSON answer to a question at `/api/v1/<path>`. Raises Unreachable, Refused or Malformed."""
+        """The JSON answer to a body at `/api/v1/<path>`. Raises Unreachable, Refused or Malformed."""
         return _json(self._read("POST", f"/api/v1/{path}", limit=JSON_BYTES, json=body, headers=self._authorization))
 
     def log(self, path: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 import consentkit
-from consentkit.cli import checks, feed, proofs
+from consentkit.cli import checks, copies, feed, proofs
 from consentkit.cli.errors import exit_code
 from consentkit.errors import ConsentkitError
 
@@ -22,8 +22,18 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (feed.sync, feed.filter_, checks.check, checks.hash_, proofs.verify, proofs.doctor):
+for command in (
+    feed.sync,
+    feed.filter_,
+    feed.audit,
+    checks.check,
+    copies.match,
+    checks.hash_,
+    proofs.verify,
+    proofs.doctor,
+):
     app.command(command.__name__.rstrip("_"))(command)
+app.add_typer(copies.notifications, name="notifications")
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 - typer's form of a callback

@@ -13,6 +13,7 @@ import typer
 
 from consentkit.cli.errors import ERROR, EXCLUDED, UNKNOWN
 from consentkit.cli.purposes import JsonOption, PurposeOption
+from consentkit.looking import VIEWS, MissingExtra, Unreadable, bits, look
 from consentkit.settings import Misuse
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_MEANING: Final = {
+MEANING: Final = {
     "remove": "its permission was taken back: stop using it and delete it",
     "wait": "a case is open: do not use it until it is decided",
     "not_covered": "nothing permits it for this purpose",
@@ -51,19 +52,27 @@ def check(
 def hash_(
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Image files.")], *, as_json: JsonOption = False
 ) -> None:
-    """Print the SHA-256 of each file, and its perceptual fingerprint where that extra is installed."""
+    """Print the SHA-256 of each file, and its perceptual fingerprint where that extra is installed.
+
+    With --json also its views, which are what `match` sends.
+    """
     failed = False
     for path in files:
         try:
-            digest, seen = _sha256(path), _phash(path)
+            digest = _sha256(path)
         except OSError as error:  # no such file, or not to be read: the others still can
             typer.echo(f"consentkit: {path}: {error.strerror or error}", err=True)
             failed = True
             continue
+        try:
+            phash, views = _fingerprints(path)
+        except Unreadable as error:  # its digest holds all the same
+            typer.echo(f"consentkit: {path}: {error}", err=True)
+            failed, phash, views = True, None, None
         if as_json:
-            typer.echo(json.dumps({"input": str(path), "sha256": digest, "phash256": seen}))
+            typer.echo(json.dumps({"input": str(path), "sha256": digest, "phash256": phash, "views": views}))
         else:
-            typer.echo("  ".join([digest, *([seen] if seen else []), str(path)]))
+            typer.echo("  ".join([digest, *([phash] if phash else []), str(path)]))
     raise typer.Exit(ERROR if failed else 0)
 
 
@@ -107,7 +116,7 @@ def _line(given: str, decision: "Decision") -> str:
 
 
 def _words(given: str, decision: "Decision") -> str:
-    meaning = _MEANING.get(decision.reason or "", "")
+    meaning = MEANING.get(decision.reason or "", "")
     return f"{given}: {decision.decision}" + (f" ({decision.reason}: {meaning})" if meaning else "")
 
 
@@ -123,18 +132,12 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _phash(path: Path) -> str | None:
-    """None without the extra, or for a file that is no picture."""
+def _fingerprints(path: Path) -> tuple[str | None, str | None]:
+    """`phash256` and the views in hex; neither without the extra, or for what is no picture. Raises Unreadable."""
     try:
-        from PIL import Image, UnidentifiedImageError
-
-        from consentkit.fingerprints import fingerprint
-    except ImportError:  # without the extra `fingerprints`
-        return None
-    try:
-        with Image.open(path, formats=("JPEG", "PNG", "WEBP")) as image:
-            return fingerprint(image).bits.hex()
-    except ImportError:  # Pillow alone is not the extra
-        return None
-    except (UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError):  # no picture, or damaged
-        return None
+        perceived = look(path)
+    except MissingExtra:
+        return None, None
+    if perceived is None:
+        return None, None
+    return bits(perceived, "phash256").hex(), bits(perceived, VIEWS).hex()

@@ -1,4 +1,4 @@
-"""`sync` and `filter`: the state that the registry signs, and a file filtered by it."""
+"""`sync`, `filter` and `audit`: the state that the registry signs, and files filtered by it."""
 
 import json
 import sys
@@ -6,14 +6,34 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from consentkit.cli.errors import EXCLUDED, UNKNOWN
 from consentkit.cli.purposes import JsonOption, PurposeOption
 
 if TYPE_CHECKING:
-    from consentkit.filtering import Summary
+    from consentkit.filtering import Judge, Summary
+
+SourceArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="IN", help="Parquet, CSV, JSON lines, a folder of pictures, a WebDataset shard or folder of them."
+    ),
+]
+KeyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        help="The column or field with the images' SHA-256: sha256 unless given; in shards the picture's.",
+    ),
+]
+ScopeOption = Annotated[
+    str,
+    typer.Option("--scope", metavar="COLUMN=VALUE", help="Only these need permission; others pass if not excluded."),
+]
+OfflineOption = Annotated[bool, typer.Option("--offline", help="Use the state as last synced; ask nobody.")]
 
 
 def sync(*, as_json: JsonOption = False) -> None:
@@ -28,52 +48,93 @@ def sync(*, as_json: JsonOption = False) -> None:
 
 
 def filter_(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A Parquet file.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Where the permitted rows go.")],
+    source: SourceArgument,
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Where what is permitted goes.")],
     purpose: PurposeOption,
-    key: Annotated[str, typer.Option(help="The column with the SHA-256 of each image.")] = "sha256",
-    scope: Annotated[
-        str, typer.Option(metavar="COLUMN=VALUE", help="Only these rows need permission; others pass unless excluded.")
-    ] = "",
+    key: KeyOption = None,
+    scope: ScopeOption = "",
     *,
-    offline: Annotated[bool, typer.Option("--offline", help="Use the state as last synced; ask nobody.")] = False,
+    offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write the rows of IN that are permitted to OUT. Unknown is dropped."""
-    from consentkit.filtering import Judge, NotOurs, Scope, filter_parquet
-    from consentkit.registry import Registry
+    """Write what is permitted of IN to OUT, and what was dropped to OUT.dropped.jsonl. Unknown is dropped."""
+    from consentkit.filtering import NotOurs, filter_file
+    from consentkit.sources.batches import Scope
 
     rows_of = Scope.parse(scope) if scope else None
+    judge = _judge(purpose.value, offline=offline)
+    try:
+        with _progress("Filtering") as progress:
+            summary = filter_file(source, out, judge=judge, key=key, scope=rows_of, progress=progress)
+    except NotOurs as refused:
+        _report(refused.summary, "and nothing was written", as_json=as_json)
+        raise
+    _report(summary, f"written to {out}", as_json=as_json)
+
+
+def audit(
+    source: SourceArgument,
+    purpose: PurposeOption,
+    key: KeyOption = None,
+    scope: ScopeOption = "",
+    *,
+    offline: OfflineOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what `filter` would keep and drop, and write nothing. Exit code: 0 all kept, 3 any excluded, 4 otherwise."""
+    from consentkit.filtering import NotOurs, audit_file
+    from consentkit.sources.batches import Scope
+
+    rows_of = Scope.parse(scope) if scope else None
+    judge = _judge(purpose.value, offline=offline)
+    try:
+        with _progress("Auditing") as progress:
+            summary = audit_file(source, judge=judge, key=key, scope=rows_of, progress=progress)
+    except NotOurs as refused:
+        _report_audit(refused.summary, as_json=as_json)
+        raise
+    _report_audit(summary, as_json=as_json)
+    raise typer.Exit(EXCLUDED if summary.excluded else UNKNOWN if summary.unknown else 0)
+
+
+def _judge(purpose: str, *, offline: bool) -> "Judge":
+    from consentkit.filtering import Judge
+    from consentkit.registry import Registry
+
     registry = Registry()
     state = registry.offline() if offline else registry.sync()
-    judge = Judge(state, purpose.value, registry.settings.max_age, time.time)
-    try:
-        with _progress() as progress:
-            summary = filter_parquet(source, out, judge=judge, key=key, scope=rows_of, progress=progress)
-    except NotOurs as refused:
-        _report(refused.summary, as_json=as_json, out=None)
-        raise
-    _report(summary, as_json=as_json, out=out)
+    return Judge(state, purpose, registry.settings.max_age, time.time)
 
 
-def _report(summary: "Summary", *, as_json: bool, out: Path | None) -> None:
+def _report(summary: "Summary", end: str, *, as_json: bool) -> None:
     if as_json:
         _object(summary.as_json())
+    else:
+        typer.echo(f"{_counted(summary)}; {end}.")
+
+
+def _report_audit(summary: "Summary", *, as_json: bool) -> None:
+    if as_json:
+        _object({**summary.as_json(), "reasons": summary.reasons})
         return
-    where = f"written to {out}" if out else "and nothing was written"
+    why = ", ".join(f"{count} {reason}" for reason, count in summary.reasons.items() if count)
+    typer.echo(f"{_counted(summary)}." + (f" Excluded: {why}." if why else ""))
+
+
+def _counted(summary: "Summary") -> str:
     besides = f" ({summary.out_of_scope} of them out of scope)" if summary.out_of_scope else ""
-    typer.echo(
+    return (
         f"{summary.rows} rows: {summary.kept} kept{besides}, {summary.excluded} excluded, "
-        f"{summary.unknown} unknown, at log size {summary.size}; {where}."
+        f"{summary.unknown} unknown, at log size {summary.size}"
     )
 
 
-def _object(values: dict[str, int]) -> None:
+def _object(values: dict[str, Any]) -> None:
     typer.echo(json.dumps(values))
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def _progress(doing: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal's stderr; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _done, _of: None
@@ -82,5 +143,5 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("Filtering", total=None)
+        task = bar.add_task(doing, total=None)
         yield lambda done, of: bar.update(task, completed=done, total=of)

@@ -1,8 +1,10 @@
 """An asking picture's views as bytes: what a pipeline sends and leaves, at most 198 bytes a picture."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from consentkit.fingerprints import Incomparable
 from consentkit.fingerprints.views import ASKED, Views
@@ -26,6 +28,19 @@ def unpacked(sent: bytes) -> Views:
     """(n ≤ 6, 5) views. Raises `Incomparable`: these bytes are no views."""
     if len(sent) % VIEW_BYTES or len(sent) > ASKED * VIEW_BYTES:
         raise Incomparable(f"{len(sent)} bytes are not up to {ASKED} views of {VIEW_BYTES} bytes each")
+    return _views(sent)
+
+
+def unpacked_many(kept: Sequence[bytes]) -> tuple[Views, NDArray[np.int64]]:
+    """(n, 5) views of all these pictures, in order, and of each view the number of its picture.
+
+    Only for bytes that `packed` wrote: none is refused.
+    """
+    counts = [len(each) // VIEW_BYTES for each in kept]
+    return _views(b"".join(kept)), np.repeat(np.arange(len(kept)), counts)
+
+
+def _views(sent: bytes) -> Views:
     rows = np.frombuffer(sent, np.uint8).reshape(-1, VIEW_BYTES)
     words = np.ascontiguousarray(rows[:, :32]).view(">u8").astype(np.uint64)
     last = rows[:, 32].astype(np.uint64)

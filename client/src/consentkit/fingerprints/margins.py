@@ -9,6 +9,8 @@ from consentkit.fingerprints.preparation import Pixels
 TOLERANCE: Final = 10  # grey levels around a line's median that still count as the same colour
 SHARE: Final = 0.8  # of a line's pixels: a caption or three buttons on a bar do not make it a picture
 LEAST: Final = 48  # pixels of each side that are kept
+CAPTION: Final = 20  # lines at most of words within a margin
+PAPER: Final = 0.35  # of the pixels of a line of words: still the margin's colour
 
 
 class Box(NamedTuple):
@@ -21,7 +23,10 @@ class Box(NamedTuple):
 
 
 def content(small: Pixels) -> Box:
-    """What is left when uniform outer lines are taken off, side by side, until no side has one."""
+    """What is left when uniform outer lines are taken off, side by side, until no side has one.
+
+    Words on a banner or a title bar go with it: lines between two that are uniform and of one colour.
+    """
     top, left = 0, 0
     bottom, right = small.shape
     while bottom - top > LEAST and right - left > LEAST:
@@ -30,6 +35,13 @@ def content(small: Pixels) -> Box:
         bottom -= _uniform(small[bottom - 1, left:right])
         left += _uniform(small[top:bottom, left])
         right -= _uniform(small[top:bottom, right - 1])
+        if (top, bottom, left, right) != before:
+            continue
+        rows, columns = small[:, left:right], small[top:bottom].T
+        top += _caption(rows[top:bottom], rows[:top][-1:])
+        bottom -= _caption(rows[top:bottom][::-1], rows[bottom:][:1])
+        left += _caption(columns[left:right], columns[:left][-1:])
+        right -= _caption(columns[left:right][::-1], columns[right:][:1])
         if (top, bottom, left, right) == before:
             break
     return Box(top, bottom, left, right)
@@ -48,3 +60,15 @@ def _uniform(line: Pixels) -> bool:
     middle = int(ordered[len(line) // 2])
     low, high = np.searchsorted(ordered, (middle - TOLERANCE, middle + TOLERANCE + 1))
     return bool(high - low >= SHARE * len(line))
+
+
+def _caption(lines: Pixels, last: Pixels) -> int:
+    """How many lines of words follow the `last` (1, n) margin line taken off, up to its colour's next uniform line."""
+    if not len(last):
+        return 0
+    paper = np.abs(lines[:CAPTION].astype(np.int64) - int(np.median(last))) <= TOLERANCE
+    shares = paper.mean(axis=1)
+    broken = np.flatnonzero(shares < PAPER)
+    within = shares[: broken[0]] if len(broken) else shares
+    clean = np.flatnonzero(within >= SHARE)
+    return int(clean[-1]) + 1 if len(clean) else 0

@@ -29,14 +29,18 @@ WORDS: Final = 5  # of 64 bits: light's lowest frequencies, light's 60 others, t
 SIZES: Final = 16  # sizes to an octave: 0 for the whole side, 16 for half of it
 PLACES: Final = 32  # places of a window's middle to a side
 ASKED: Final = 6
-PROTECTED: Final = 120  # landmarks at most; portraits have about 50, each in five variations
+PROTECTED: Final = 120  # landmarks at most; portraits have about 50, each in thirteen variations
 _COARSE: Final = 64  # the side at which windows from 3/8 of the side are found
 _LARGE: Final = {"first": 1, "last": 10}  # `SCALES` there
 _FILLING: Final = {"first": 0, "last": 4}  # a little smaller: only where an asking picture has too few
 _FINE: Final = {"first": 1, "last": 7}  # and at 128 those from 3/16, only on the protected side
-_VARIED: Final = ((1.0, 1.0), (1.045, 1.045), (0.957, 0.957), (1.05, 0.95), (0.95, 1.05))  # heights and widths
+_SIZED: Final = ((1.0, 1.0), (1.045, 1.045), (0.957, 0.957))  # heights and widths
+_VARIED: Final = (*_SIZED, (1.05, 0.95), (0.95, 1.05), (1.1, 1.1), (0.91, 0.91))
 _FLAT: Final = 2.0  # grey levels (root mean square), below which a window says nothing
 _SAME: Final = 0.15  # of half a window: nearer in place and size are one landmark
+_FILLER: Final = 0.1  # of their weight count small landmarks,
+_OUTSIDE: Final = 0.001  # and those that reach out of the content
+_SHARED: Final = 0.5  # lost by a landmark that lies within one chosen before it
 _EDGE: Final = 20  # 1/1024 of the side that a window may reach beyond the content
 _ONE: Final = 2**14
 _WHOLE: Final = Window(0, UNITS, 0, UNITS)
@@ -57,29 +61,31 @@ _ORDERS: Final = np.arange(max(map(max, _FREQUENCIES)) + 1)
 
 
 def asked(small: Pixels) -> Views:
-    """(n ≤ 6, 5) views of an asking picture, the whole first. `small`: (128, 128) luma. None if it is flat."""
+    """(n ≤ 6, 5) views of an asking picture. `small`: (128, 128) luma. None if it is flat."""
     return views(small, asked_windows(small))
 
 
 def protected(small: Pixels) -> Views:
     """(n, 5) views of a protected picture, the whole first. `small`: (128, 128) luma. None if it is flat.
 
-    Each landmark's window is taken in five variations, and once more with the picture tilted each way.
+    Each landmark's window is taken in seven variations, and in three more with the picture tilted each way.
     """
     wholes, found = _wholes(margins.content(small)), _landmarks_of(small)
-    straight = views(small, [*wholes, *(varied for window in found for varied in _varied(window))])
+    straight = views(small, [*wholes, *(varied for window in found for varied in _varied(window, _VARIED))])
     tilted = [
-        views(tilts.tilted(small, degrees), [_WHOLE, *(tilts.moved(window, degrees) for window in found)])
+        views(
+            tilts.tilted(small, degrees), [_WHOLE, *(varied for window in found for varied in _tilted(window, degrees))]
+        )
         for degrees in (-tilts.DEGREES, tilts.DEGREES)
     ]
     return np.concatenate([straight, *tilted])
 
 
 def asked_windows(small: Pixels) -> list[Window]:
-    """The whole, the content without margins, and the most striking landmarks within it."""
+    """The most striking landmarks that lie apart; where there are few, the content without margins and the whole."""
     box = margins.content(small)
-    found = _within(box, _landmarks_in(small, margins.square(box, SIDE)))
-    return [*_wholes(box), *found][:ASKED]
+    found = _striking(box, _landmarks_in(small, margins.square(box, SIDE)))
+    return [*(each.window for each in found), *reversed(_wholes(box))][:ASKED]
 
 
 def protected_windows(small: Pixels) -> list[Window]:
@@ -113,7 +119,7 @@ def turned(found: Views) -> Views:
 
 def _landmarks_of(small: Pixels) -> list[Window]:
     found = landmarks(small, **_FINE) + landmarks(area_reduced(small, side=_COARSE), **_LARGE)
-    return _windows(sorted(found, reverse=True))[:PROTECTED]
+    return [each.window for each in _different(sorted(found, reverse=True))][:PROTECTED]
 
 
 def _wholes(box: margins.Box) -> list[Window]:
@@ -123,29 +129,55 @@ def _wholes(box: margins.Box) -> list[Window]:
     return [_WHOLE] if inner == _WHOLE else [_WHOLE, inner]
 
 
-def _landmarks_in(small: Pixels, box: margins.Box) -> list[Window]:
+def _landmarks_in(small: Pixels, box: margins.Box) -> list[Landmark]:
     """Landmarks of a square part, at the coarse side; places in the whole picture."""
     base = area_reduced(small[box.top : box.bottom, box.left : box.right], side=_COARSE)
     scale, top, left = (box.bottom - box.top) / SIDE, box.top / SIDE, box.left / SIDE
-    found = sorted(landmarks(base, **_LARGE), reverse=True) + sorted(landmarks(base, **_FILLING), reverse=True)
-    return _windows(
+    filling = [each._replace(weight=each.weight * _FILLER) for each in landmarks(base, **_FILLING)]
+    return _different(
         [
             Landmark(each.weight, each.half * scale, top + each.down * scale, left + each.across * scale)
-            for each in found
+            for each in sorted(landmarks(base, **_LARGE), reverse=True) + sorted(filling, reverse=True)
         ]
     )
 
 
-def _windows(found: list[Landmark]) -> list[Window]:
+def _different(found: list[Landmark]) -> list[Landmark]:
     """In the same order; of nearly the same two, the first: they would not witness independently."""
     kept: list[Landmark] = []
     for each in found:
         if not any(_same(each, other) for other in kept):
             kept.append(each)
-    return [each.window for each in kept]
+    return kept
 
 
-def _varied(window: Window) -> list[Window]:
+def _striking(box: margins.Box, found: list[Landmark]) -> list[Landmark]:
+    """At most 6, the heaviest first; each weighs less by what it shares with those before, or reaches into margins:
+    what hangs on a frame is in no other picture."""
+    rest = [each._replace(weight=each.weight * _OUTSIDE) if _outside(box, each.window) else each for each in found]
+    chosen: list[Landmark] = []
+    while rest and len(chosen) < ASKED:
+        chosen.append(max(rest, key=lambda each: each.weight))
+        rest.remove(chosen[-1])
+        rest = [each._replace(weight=each.weight * (1 - _SHARED * _shared(each, chosen[-1]))) for each in rest]
+    return chosen
+
+
+def _shared(a: Landmark, b: Landmark) -> float:
+    """Of the smaller window, the part that lies in the other."""
+    sides = (
+        min(one + a.half, other + b.half) - max(one - a.half, other - b.half)
+        for one, other in ((a.down, b.down), (a.across, b.across))
+    )
+    down, across = (max(side, 0.0) for side in sides)
+    return down * across / (2 * min(a.half, b.half)) ** 2
+
+
+def _tilted(window: Window, degrees: float) -> list[Window]:
+    return _varied(tilts.moved(window, degrees), _SIZED)
+
+
+def _varied(window: Window, sides: Sequence[tuple[float, float]]) -> list[Window]:
     """A landmark's window as measured, a little larger and smaller, wider and taller: sizes are read less sharply
     than places, and a frame around a copy changes its proportions. It may pass the edge by as little."""
     down, across = window.top + window.bottom, window.left + window.right
@@ -157,7 +189,7 @@ def _varied(window: Window) -> list[Window]:
             round((across - wide * broad) / 2),
             round((across + wide * broad) / 2),
         )
-        for tall, broad in _VARIED
+        for tall, broad in sides
     ]
 
 
@@ -166,18 +198,11 @@ def _same(a: Landmark, b: Landmark) -> bool:
     return apart < _SAME * min(a.half, b.half)
 
 
-def _within(box: margins.Box, found: list[Window]) -> list[Window]:
-    """Those inside the content first: what hangs on a frame is in no other picture."""
+def _outside(box: margins.Box, window: Window) -> bool:
     unit = UNITS // SIDE
-
-    def outside(w: Window) -> bool:
-        low, high = (
-            min(w.top - box.top * unit, w.left - box.left * unit),
-            max(w.bottom - box.bottom * unit, w.right - box.right * unit),
-        )
-        return low < -_EDGE or high > _EDGE
-
-    return sorted(found, key=outside)
+    low = min(window.top - box.top * unit, window.left - box.left * unit)
+    high = max(window.bottom - box.bottom * unit, window.right - box.right * unit)
+    return low < -_EDGE or high > _EDGE
 
 
 def _moved(places: Views, orientation: int) -> Views:

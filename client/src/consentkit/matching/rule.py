@@ -19,12 +19,13 @@ from consentkit.fingerprints.views import PLACES, SIZES
 LOWEST: Final = 20  # of the 64 bits of light's lowest frequencies; bounds what a search must look at
 LIGHT: Final = 34  # of light's 124 bits
 EDGES: Final = 34  # of edges' 124 bits: people who sit alike are 42 apart, whatever was done to their light
-FARTHEST: Final = (26, 50, 64)  # of the 248 bits, for one, two and three views
-FARTHEST_DEEP: Final = (20, 46, 62)  # the same, where the copy shows less than three quarters of the side
+FARTHEST: Final = (24, 48, 58, 68)  # of the 248 bits, for one to four views
+FARTHEST_DEEP: Final = (18, 48, 60, 68)  # the same, where the copy shows less than three quarters of the side
 DEEP: Final = 6  # sixteenths of an octave
 SAME_SCALE: Final = 2  # sixteenths of an octave
 SAME_PLACE: Final = 3  # 1/32 of the held picture's side
-APART: Final = 0.25  # of the larger window's side, between the middles of two witnesses
+APART: Final = 0.25  # of the larger window's side, between the middles of any two witnesses
+APART_TWO: Final = 0.35  # the same where there are only two: one collar, seen in two windows, is one witness
 
 Distances = NDArray[np.uint8]
 
@@ -64,15 +65,20 @@ def best(found: Sequence[Near]) -> Near | None:
 
 def _speaks(first: Near, others: Sequence[Near]) -> bool:
     """Whether a view and those no nearer than it are enough."""
-    farthest = FARTHEST_DEEP if first.scale > DEEP else FARTHEST
-    witnesses = [first]
-    if first.distance <= farthest[0]:
+    one, two, *more = FARTHEST_DEEP if first.scale > DEEP else FARTHEST
+    if first.distance <= one:
         return True
-    for other in others:
-        if len(witnesses) < len(farthest) and all(_agree(first, other) and _apart(each, other) for each in witnesses):
+    agreeing = [other for other in others if _agree(first, other)]
+    if any(other.distance <= two and _apart(first, other, APART_TWO) for other in agreeing):
+        return True
+    witnesses = [first]
+    for other in agreeing:
+        if all(_apart(each, other, APART) for each in witnesses):
             witnesses.append(other)
-            if other.distance <= farthest[len(witnesses) - 1]:
+            if len(witnesses) > 2 and other.distance <= more[len(witnesses) - 3]:
                 return True
+        if len(witnesses) == len(FARTHEST):
+            return False
     return False
 
 
@@ -81,8 +87,8 @@ def _agree(a: Near, b: Near) -> bool:
     return a.orientation == b.orientation and abs(a.scale - b.scale) <= SAME_SCALE and moved <= SAME_PLACE
 
 
-def _apart(a: Near, b: Near) -> bool:
+def _apart(a: Near, b: Near, least: float) -> bool:
     """Of two views of the asking picture."""
     side = PLACES * 2 ** (-min(a.place >> 16, b.place >> 16) / SIZES)
     down = abs((a.place >> 8 & 0xFF) - (b.place >> 8 & 0xFF))
-    return a.asked != b.asked and max(down, abs((a.place & 0xFF) - (b.place & 0xFF))) >= APART * side
+    return a.asked != b.asked and max(down, abs((a.place & 0xFF) - (b.place & 0xFF))) >= least * side

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from consentkit.testing.simulator import Simulator
 
 _RANGE = re.compile(r"bytes=(\d+)-")
+_OUTCOME = re.compile(r"/api/v1/notifications/([^/]+)/outcome")
 
 
 def door(simulator: "Simulator") -> type[BaseHTTPRequestHandler]:
@@ -65,6 +66,12 @@ class _Door(BaseHTTPRequestHandler):
             self._json(self.sim.delta(query.get("from", [""])[0]))
         elif path == "/api/v1/checks" and self.command == "POST":
             self._json(self.sim.checks(json.loads(body)))
+        elif path == "/api/v1/matches" and self.command == "POST":
+            self._json(self.sim.matches(json.loads(body)))
+        elif path == "/api/v1/notifications":
+            self._json(self.sim.copies.page(int(query.get("after", ["0"])[0])))
+        elif (answered := _OUTCOME.fullmatch(path)) and self.command == "POST":
+            self._json(self.sim.copies.answer(answered[1], json.loads(body)["outcome"]))
         else:
             raise _missing()
 

@@ -5,9 +5,10 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from uuid import UUID, uuid4
@@ -18,6 +19,7 @@ from consentkit.closes import Close, Part, PartList, sign_close, sign_list
 from consentkit.entries import Kind
 from consentkit.errors import Malformed
 from consentkit.notes import Signer
+from consentkit.testing.copies import Copies
 from consentkit.testing.history import Act, Row, Standing, digest, rows_at
 from consentkit.testing.parts import parquet
 from consentkit.testing.refusals import Gone
@@ -32,7 +34,7 @@ class Simulator:
     """One registry with one collection and one key. Use it in a `with`; it is at `url` until the end.
 
     Everything it says is true until a method makes it lie: `forget_last`, `fork`, `go_stale`,
-    `drop_row_from_delta`, `corrupt_part`, `cut_part`, `swap_columns`, `lie_in_close`, `answer`.
+    `drop_row_from_delta`, `corrupt_part`, `cut_part`, `swap_columns`, `lie_in_close`, `spoil_matches`, `answer`.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Simulator:
         self.publish_after = 0.0
         """Seconds from an act until a checkpoint covers it, for acts to come."""
         self.requests: list[str] = []
+        self.copies = Copies()
         self._collection = str(uuid4())
         self._secret = secrets.token_bytes(32)
         self._acts: list[Act] = []
@@ -54,6 +57,7 @@ class Simulator:
         self._shift = 0
         self._faults: set[str] = set()
         self._status: int | None = None
+        self._spoil: Callable[[dict[str, Any]], object] = lambda _answer: None
 
     # To be asked
 
@@ -105,6 +109,15 @@ class Simulator:
         row = rows_at(self._acts)[image]
         standing: Standing = dict.fromkeys(self.purposes, (None, reason))
         self._record(Act(Kind.WITHDRAWN, int(time.time()), {image: (row.sha256, standing)}))
+        self.copies.notify(image)
+
+    def show(self, image: UUID, picture: Path | str) -> None:
+        """What a granted image looks like: once it is withdrawn, its altered copies match. Needs `fingerprints`."""
+        self.copies.show(image, Path(picture))
+
+    def be_incomplete(self) -> None:
+        """From now on it says that it could not look at everything it protects."""
+        self.copies.complete = False
 
     def _record(self, act: Act) -> None:
         self._acts.append(act)
@@ -144,6 +157,10 @@ class Simulator:
         """Signs closes with a digest of other rows."""
         self._faults.add("lie")
 
+    def spoil_matches(self, spoil: Callable[[dict[str, Any]], object]) -> None:
+        """Changes each answer about matches in place, before it is sent."""
+        self._spoil = spoil
+
     def answer(self, status: int | None) -> None:
         """Answers everything with this status; None: as usual again."""
         self._status = status
@@ -151,7 +168,7 @@ class Simulator:
     def tell_the_truth(self) -> None:
         """Ends every lie but what was forgotten or forked."""
         self._faults.clear()
-        self._shift, self._status = 0, None
+        self._shift, self._status, self._spoil = 0, None, lambda _answer: None
 
     # What it says, by address
 
@@ -225,8 +242,7 @@ class Simulator:
     def checks(self, asked: dict[str, Any]) -> dict[str, Any]:
         """The decisions on some keys."""
         purpose = asked["purpose"]
-        if purpose not in self.purposes:
-            raise Gone(403, "purpose-not-yours", f"This key does not cover {purpose}.")
+        self._require(purpose)
         found: dict[str, list[Row]] = {key: [] for key in asked["keys"]}
         for row in rows_at(self._acts).values():
             found.get(row.sha256.hex() if asked["by"] == "sha256" else str(row.image), []).append(row)
@@ -239,7 +255,26 @@ class Simulator:
             "decisions": decisions,
         }
 
+    def matches(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """What pictures are copies of, by their views."""
+        purpose = asked["purpose"]
+        self._require(purpose)
+        rows = rows_at(self._acts)
+
+        def told(image: UUID) -> str | None:
+            reason = rows[image].standing[purpose][1] if image in rows else None
+            return reason if reason in ("remove", "wait") else None
+
+        pictures = self.copies.match(asked, told)
+        answer = {"size": self.size, "purpose": purpose, "complete": self.copies.complete, "pictures": pictures}
+        self._spoil(answer)
+        return answer
+
     # How it says it
+
+    def _require(self, purpose: str) -> None:
+        if purpose not in self.purposes:
+            raise Gone(403, "purpose-not-yours", f"This key does not cover {purpose}.")
 
     def _now(self) -> int:
         return int(time.time()) - self._shift

@@ -1,0 +1,169 @@
+"""`match` and `notifications`: copies of protected pictures, among one's own files now and among deposits later."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from consentkit.cli.checks import MEANING
+from consentkit.cli.errors import ERROR, EXCLUDED, UNKNOWN
+from consentkit.cli.purposes import JsonOption, PurposeOption
+
+if TYPE_CHECKING:
+    from consentkit.matches import Found, Match
+    from consentkit.notifications import Notification
+    from consentkit.transport import Transport
+
+notifications = typer.Typer(invoke_without_command=True)
+
+
+class Outcome(StrEnum):
+    """What was done: `notifications.OUTCOMES`, by a test."""
+
+    DELETED = "deleted"
+    EXCLUDED = "excluded"
+    RETRAINED = "retrained"
+    EXEMPT = "exempt"
+    NOT_FOUND = "not_found"
+
+
+def match(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER…", help="Pictures, and folders of them.")],
+    purpose: PurposeOption,
+    *,
+    deposit: Annotated[
+        bool,
+        typer.Option(
+            "--deposit",
+            help="Also leave the fingerprints and names at the registry, which are personal data there. Each later "
+            "withdrawal is compared with them, and `consentkit notifications` lists what it matched.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Find copies of protected pictures, altered or not, by fingerprints made on this machine.
+
+    Only fingerprints leave it, and the names below the given folder. That nothing matched permits nothing. Exit code: 3
+    any excluded; else 1 when some could not be read; else 4 when the registry could not look at everything; else 0.
+    """
+    from consentkit import matches
+
+    codes, passed = {0}, 0
+    with _transport() as transport, _progress() as show:
+
+        def progress(looked: int, not_pictures: int) -> None:
+            nonlocal passed
+            passed = not_pictures
+            show(looked)
+
+        answers = matches.match(transport, files, purpose=purpose.value, deposit=deposit, progress=progress)
+        with closing(answers):
+            for answer in answers:
+                codes.add(_code(answer))
+                _tell(answer, as_json=as_json)
+    if passed:
+        typer.echo(f"consentkit: {passed} files were passed over: they are no JPEG, PNG or WebP", err=True)
+    if UNKNOWN in codes:
+        typer.echo("consentkit: the registry could not look at everything it protects: ask again later", err=True)
+    raise typer.Exit(next(code for code in (EXCLUDED, ERROR, UNKNOWN, 0) if code in codes))
+
+
+@notifications.callback()
+def listed(context: typer.Context, *, as_json: JsonOption = False) -> None:
+    """List what later withdrawals matched among your deposits, oldest first."""
+    if context.invoked_subcommand:
+        return
+    from consentkit.notifications import notifications
+
+    with _transport() as transport:
+        for each in notifications(transport):
+            typer.echo(_line(each) if as_json else _words(each))
+
+
+@notifications.command("answer")
+def answer(
+    notification: Annotated[str, typer.Argument(metavar="ID", help="The notification's id.")],
+    outcome: Annotated[Outcome, typer.Argument(metavar="OUTCOME", help=f"One of: {', '.join(Outcome)}.")],
+) -> None:
+    """Tell the registry what you did about the picture. It is recorded, once and for all."""
+    from consentkit.notifications import answer
+
+    with _transport() as transport:
+        answer(transport, notification, outcome=outcome.value)
+    typer.echo(f"Recorded: {outcome.value}.")
+
+
+def _transport() -> "Transport":
+    """Not by `Registry`, which needs the extra `filter`."""
+    from consentkit.settings import Settings
+    from consentkit.transport import Transport
+
+    settings = Settings.read()
+    return Transport(settings.require_url(), key=settings.require_key())
+
+
+def _code(answer: "Match") -> int:
+    if answer.decision == "excluded":
+        return EXCLUDED
+    if answer.problem:
+        return ERROR
+    return 0 if answer.complete else UNKNOWN
+
+
+def _tell(answer: "Match", *, as_json: bool) -> None:
+    path = _printable(str(answer.path))
+    if answer.problem:
+        typer.echo(f"consentkit: {path}: {answer.problem}", err=True)
+    elif as_json:
+        found = [_object(each) for each in answer.matches]
+        told = {"decision": answer.decision, "reason": answer.reason, "matches": found, "size": answer.size}
+        typer.echo(json.dumps({"input": str(answer.path), **told}))
+    elif answer.reason:
+        copies = "; ".join(f"{each.image} ({each.alteration}, {each.distance} bits off)" for each in answer.matches)
+        typer.echo(f"{path}: {answer.decision} ({answer.reason}: {MEANING[answer.reason]}); a copy of {copies}")
+    else:
+        typer.echo(f"{path}: {answer.decision}; nothing matched" + ("" if answer.complete else " so far"))
+
+
+def _line(each: "Notification") -> str:
+    told = {"id": each.id, "at": _time(each), "kind": "copy", "key": each.key}
+    return json.dumps({**told, **_object(each.found), "outcome": each.outcome})
+
+
+def _words(each: "Notification") -> str:
+    found = f"a copy ({each.found.alteration}) of {each.found.image}, which is protected now"
+    return f"{each.id}  {_time(each)}  {_printable(each.key)}: {found}; {each.outcome or 'not answered yet'}"
+
+
+def _object(found: "Found") -> dict[str, str | int]:
+    return {"image": found.image, "distance": found.distance, "alteration": found.alteration}
+
+
+def _time(each: "Notification") -> str:
+    return each.at.isoformat().replace("+00:00", "Z")
+
+
+def _printable(text: str) -> str:
+    """A file's name can hold what moves the cursor, or is no text."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int], None]]:
+    """A count on a terminal's stderr, unless the answers themselves appear on it."""
+    if not sys.stderr.isatty() or sys.stdout.isatty():
+        yield lambda _looked: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,} files looked at"), TimeElapsedColumn())
+    # Not redirected: rich would print our stdout on stderr.
+    with Progress(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda looked: bar.update(task, completed=looked)

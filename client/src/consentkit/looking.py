@@ -1,0 +1,135 @@
+"""Looks at one picture file. As a program: at each path of a line of stdin, with one line of JSON for an answer.
+
+The program says `ready` first, or why it cannot work here. Needs the extra `fingerprints`.
+"""
+
+import json
+import os
+import signal
+import struct
+import sys
+import warnings
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from consentkit.errors import ConsentkitError
+from consentkit.formats import HEAD_BYTES, Rejection, sniff
+
+if TYPE_CHECKING:
+    from consentkit.fingerprints.perception import Perceived
+
+READY: Final = "ready"
+VIEWS: Final = "views256"
+
+_FORMATS: Final = ("JPEG", "PNG", "WEBP")
+# All that Pillow was seen to raise on damaged files.
+_DAMAGED: Final = (
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    OSError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+)
+
+
+class MissingExtra(ConsentkitError):
+    """The extra `fingerprints` is not installed."""
+
+
+class Unreadable(ConsentkitError):
+    """This file cannot be looked at, and why."""
+
+
+def look(path: Path) -> "Perceived | None":
+    """What a picture looks like; None for what is no JPEG, PNG or WebP by its content. Raises Unreadable
+    or MissingExtra.
+
+    Of a file that moves, its first picture.
+    """
+    perceive, image = _tools()
+    if not path.is_file():
+        raise Unreadable("there is no such file" if not path.exists() else "it is no file")
+    try:
+        with path.open("rb") as file, warnings.catch_warnings():
+            if isinstance(sniff(file.read(HEAD_BYTES), path.stat().st_size), Rejection):
+                return None
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", image.DecompressionBombWarning)
+            file.seek(0)
+            with image.open(file, formats=_FORMATS) as opened:
+                found: Perceived = perceive(opened)
+                return found
+    except (image.DecompressionBombError, image.DecompressionBombWarning) as error:
+        raise Unreadable(f"it has more than {image.MAX_IMAGE_PIXELS:,} pixels: look at a smaller copy") from error
+    except MemoryError as error:
+        raise Unreadable("there is not enough memory to read it") from error
+    except _DAMAGED as error:
+        raise Unreadable(f"it cannot be read, or is damaged ({_line(error)})") from error
+
+
+def bits(perceived: "Perceived", algorithm: str) -> bytes:
+    """Its fingerprint of this algorithm; of `VIEWS` the asking views, packed."""
+    return next(found.bits for found in perceived.fingerprints if found.algorithm == algorithm)
+
+
+def _tools() -> tuple[Any, Any]:
+    """`perceive` and Pillow's `Image`. Raises MissingExtra."""
+    try:
+        from PIL import Image
+
+        from consentkit.fingerprints.perception import perceive
+    except ModuleNotFoundError as error:
+        raise MissingExtra(f"this needs {error.name}: pip install 'consentkit[fingerprints]'") from error
+    return perceive, Image
+
+
+def _line(error: Exception) -> str:
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return " ".join(said.split())[:200] or type(error).__name__
+
+
+def require_fit() -> None:
+    """That pictures get the fingerprints here that they get elsewhere. Raises MissingExtra or ConsentkitError.
+
+    A library that changes one bit would find nothing, and nobody would notice.
+    """
+    _tools()
+    from consentkit.fingerprints import golden
+
+    try:
+        golden.check_views()
+    except golden.Drifted as error:
+        raise ConsentkitError(f"the libraries here make other fingerprints than they must: {error}") from error
+
+
+def main() -> None:
+    """Ends when nothing more is asked."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever asks, and who then asks no more
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="ascii", buffering=1)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a decoder prints is no answer
+    try:
+        require_fit()
+    except ConsentkitError as error:
+        print(json.dumps(str(error)), file=answers)
+        return
+    print(json.dumps(READY), file=answers)
+    for line in sys.stdin.buffer:
+        print(json.dumps(_answer(Path(json.loads(line)))), file=answers)
+
+
+def _answer(path: Path) -> dict[str, str | None]:
+    try:
+        perceived = look(path)
+    except Unreadable as error:
+        return {"views": None, "problem": str(error)}
+    return {"views": bits(perceived, VIEWS).hex() if perceived else None, "problem": ""}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""Which kind IN is: by its first bytes where they say it, else by its name."""
+
+import tarfile
+from pathlib import Path
+from typing import Final
+
+from consentkit.settings import Misuse
+from consentkit.sources.batches import Scope, Source, Unreadable
+from consentkit.sources.folder import PictureFolder
+from consentkit.sources.jsonlines import JsonLines
+from consentkit.sources.parquet import ParquetFile
+from consentkit.sources.separated import CsvFile
+from consentkit.sources.shards import Shard
+
+_READ: Final = "Parquet, CSV (.csv), JSON lines, a tar file or folder of WebDataset shards (.tar), a folder of pictures"
+_USTAR: Final = slice(257, 262)
+
+
+def source_of(path: Path, *, key: str | None, scope: Scope | None) -> Source:
+    """IN opened as what it is. Raises Unreadable or Misuse."""
+    kind = PictureFolder if path.is_dir() else _of_file(path)
+    return kind(path, key=key, scope=scope)
+
+
+def shards_in(path: Path) -> list[str]:
+    """The names of the shards directly in a folder; none if it is a folder of pictures, or a file."""
+    return sorted(each.name for each in path.glob("*.tar") if each.is_file()) if path.is_dir() else []
+
+
+def _of_file(path: Path) -> type[ParquetFile | CsvFile | JsonLines | Shard]:
+    try:
+        with path.open("rb") as file:
+            head = file.read(tarfile.BLOCKSIZE)
+    except OSError as error:  # not there, no permission
+        raise Unreadable(f"{path} cannot be read: {error.strerror}") from error
+    ending = path.suffix.lower()
+    if head.startswith(b"PAR1"):
+        return ParquetFile
+    if head[_USTAR] == b"ustar" or ending == ".tar":
+        return Shard
+    if ending == ".csv":
+        return CsvFile
+    if head.lstrip().startswith(b"{") or ending in (".jsonl", ".ndjson"):
+        return JsonLines
+    if ending in (".parquet", ".pq"):
+        return ParquetFile
+    raise Misuse(f"{path} is of no kind that is read here: {_READ}")

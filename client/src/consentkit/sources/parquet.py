@@ -1,0 +1,148 @@
+"""Parquet: row groups out as they came in, with the schema, metadata, codecs and dictionaries of IN."""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from consentkit import keys
+from consentkit.settings import Misuse
+from consentkit.sources.batches import COLUMN, Batch, Mask, Scope, Unreadable, require_column
+
+BATCH_ROWS: Final = 1 << 15
+BATCH_BYTES: Final = 1 << 24
+GROUP_ROWS: Final = 1 << 20
+GROUP_BYTES: Final = 1 << 24
+"""A row group of OUT is written when it has as many rows or bytes. More bytes cost time: Arrow then takes its memory
+anew from the system each time."""
+
+_READ_BYTES: Final = 1 << 23
+
+
+class ParquetFile:
+    """Positions are rows, from 0."""
+
+    def __init__(self, path: Path, *, key: str | None, scope: Scope | None) -> None:
+        """Raises Unreadable, or Misuse for a column that is not there."""
+        self._path, self._key, self._scope = path, key or COLUMN, scope
+        with _explained(path), self._opened() as file:
+            self._metadata, self._schema = file.metadata, file.schema_arrow
+        self.total = int(self._metadata.num_rows)
+        require_column(self._schema.names, self._key, option="--key")
+        if scope is not None:
+            require_column(self._schema.names, scope.column, option="--scope")
+
+    def batches(self) -> Iterator[Batch]:
+        with _explained(self._path), self._opened() as file:
+            done = 0
+            for rows in file.iter_batches(batch_size=_batch_rows(self._metadata)):
+                positions = pa.array(np.arange(done, done := done + len(rows)))
+                texts = rows.column(self._key)
+                yield Batch(_keys(texts, self._key), _in_scope(rows, self._scope), texts, positions, done, rows)
+
+    def sink(self, path: Path) -> "_Writer":
+        return _Writer(path, self._schema, self._metadata)
+
+    def _opened(self) -> Any:
+        # `pre_buffer`, Arrow's default, would hold every column of the file until the end.
+        return pq.ParquetFile(self._path, buffer_size=_READ_BYTES, pre_buffer=False)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:  # not Parquet, cut, a codec that is not here, a failing disk
+        raise Unreadable(f"{path} cannot be read as Parquet: {error}") from error
+
+
+def _batch_rows(metadata: Any) -> int:
+    held = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
+    row_bytes = held // max(metadata.num_rows, 1) + 1
+    return int(max(min(BATCH_BYTES // row_bytes, BATCH_ROWS), 1))
+
+
+def _keys(column: Any, name: str) -> keys.Keys:
+    try:
+        return keys.from_arrow(column)
+    except keys.NotKeys as error:  # --key names a column of another kind
+        raise Misuse(f"--key {name} is {error}") from error
+
+
+def _in_scope(batch: Any, scope: Scope | None) -> Mask | None:
+    if scope is None:
+        return None
+    column = batch.column(scope.column)
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    try:
+        same = pc.equal(column, pa.scalar(scope.value).cast(column.type))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # no such value can be in that column
+        raise Misuse(f"--scope {scope.column}={scope.value}: the column holds {column.type}") from error
+    # Null: nobody says whose row it is, so the registry is asked.
+    return np.asarray(pc.fill_null(same, True).to_numpy(zero_copy_only=False))  # noqa: FBT003 - Arrow's own order
+
+
+class _Writer:
+    """Row groups into a Parquet file, written beside the reading."""
+
+    def __init__(self, path: Path, schema: Any, metadata: Any) -> None:
+        self._schema = schema
+        self._file = pq.ParquetWriter(path, schema, **_properties(metadata))
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
+        self._group: list[Any] = []
+
+    def __enter__(self) -> "_Writer":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.shutdown()
+        self._file.close()
+
+    def write(self, rows: Any, keep: Mask) -> None:
+        kept = rows.filter(pa.array(keep))
+        if kept.num_rows:
+            self._group.append(kept)
+        many = sum(each.num_rows for each in self._group)
+        if many >= GROUP_ROWS or sum(each.nbytes for each in self._group) >= GROUP_BYTES:
+            self._flush()
+
+    def finish(self) -> None:
+        """The footer is written too."""
+        if self._group:
+            self._flush()
+        self._wait()
+        self._file.close()
+
+    def _flush(self) -> None:
+        self._wait()  # one group at a time, so memory stays constant
+        table = pa.Table.from_batches(self._group, self._schema)
+        self._writing = self._thread.submit(self._file.write_table, table, row_group_size=max(len(table), 1))
+        self._group = []
+
+    def _wait(self) -> None:
+        if self._writing is not None:
+            self._writing.result()
+            self._writing = None
+
+
+def _properties(metadata: Any) -> dict[str, Any]:
+    """Codec and dictionaries per column, as in the first row group of IN."""
+    if metadata.num_row_groups == 0:
+        return {}
+    first = metadata.row_group(0)
+    columns = [first.column(position) for position in range(first.num_columns)]
+    if not columns:
+        return {}
+    codecs = {column.path_in_schema: column.compression.replace("UNCOMPRESSED", "NONE") for column in columns}
+    with_dictionary = [
+        column.path_in_schema for column in columns if {"RLE_DICTIONARY", "PLAIN_DICTIONARY"} & set(column.encodings)
+    ]
+    return {"compression": codecs, "use_dictionary": with_dictionary}

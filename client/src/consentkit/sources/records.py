@@ -1,0 +1,90 @@
+"""What a shard of OUT was made of: a hidden file beside it, by which the next run knows whether it still holds."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from consentkit import keys
+from consentkit.sources.appearing import appearing
+from consentkit.sources.batches import Batch, Mask, Scope
+
+_SCHEMA: Final = pa.schema({"position": pa.string(), "key": pa.string(), "in_scope": pa.bool_(), "kept": pa.bool_()})
+_MADE_OF: Final = b"consentkit"
+
+
+@dataclass
+class Record:
+    """The samples of one shard, and the files and options that they belong to."""
+
+    made_of: dict[str, Any]
+    table: Any
+
+    @classmethod
+    def begun(cls, source: Path, *, key: str | None, scope: Scope | None) -> Self:
+        """Before the first sample is read: a source that changes meanwhile then differs from its record."""
+        return cls(_options(source, key, scope), _SCHEMA.empty_table())
+
+    def add(self, batch: Batch, keep: Mask) -> None:
+        """More samples."""
+        in_scope = np.ones(len(keep), bool) if batch.in_scope is None else batch.in_scope
+        columns = [batch.positions, batch.texts, pa.array(in_scope), pa.array(keep)]
+        self.table = pa.concat_tables([self.table, pa.table(columns, schema=_SCHEMA)])
+
+    def save(self, out: Path) -> None:
+        """After OUT is there: a crash between leaves a record of another file, which counts as none."""
+        said = json.dumps({**self.made_of, "out": _file(out)})
+        with appearing(_beside(out)) as partial:
+            pq.write_table(self.table.replace_schema_metadata({_MADE_OF: said}), partial)
+
+    @staticmethod
+    def forget(out: Path) -> None:
+        """Removes the record of this shard."""
+        _beside(out).unlink(missing_ok=True)
+
+    @property
+    def kept(self) -> Mask:
+        """Which samples were written."""
+        return np.asarray(self.table.column("kept").combine_chunks().to_numpy(zero_copy_only=False))
+
+    def batch(self) -> Batch:
+        """The samples, to be judged again."""
+        texts = self.table.column("key").combine_chunks()
+        in_scope = np.asarray(self.table.column("in_scope").combine_chunks().to_numpy(zero_copy_only=False))
+        return Batch(
+            keys.from_arrow(texts),
+            in_scope if self.made_of["scope"] else None,
+            texts,
+            self.table.column("position").combine_chunks(),
+            0,
+            None,
+        )
+
+
+def recorded(source: Path, out: Path, *, key: str | None, scope: Scope | None) -> Record | None:
+    """The record of a shard that stands as it was made of this source, by the same options; or None."""
+    try:
+        table = pq.read_table(_beside(out))
+        said = json.loads((table.schema.metadata or {}).get(_MADE_OF, b"{}"))
+        wanted = {**_options(source, key, scope), "out": _file(out)}
+    except (OSError, ValueError):  # never made, cut, or OUT is gone
+        return None
+    return Record(said, table) if said == wanted and table.schema.remove_metadata() == _SCHEMA else None
+
+
+def _options(source: Path, key: str | None, scope: Scope | None) -> dict[str, Any]:
+    return {"source": _file(source), "key": key, "scope": [scope.column, scope.value] if scope else None}
+
+
+def _file(path: Path) -> list[int]:
+    """Size, and when it was changed last, in nanoseconds."""
+    found = path.stat()
+    return [found.st_size, found.st_mtime_ns]
+
+
+def _beside(out: Path) -> Path:
+    return out.with_name(f".{out.name}.filtered")

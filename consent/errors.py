@@ -79,3 +79,37 @@ class ResyncRequired(Conflict):
     """The cursor is ours, but of another feed, or ahead of the log: only a new snapshot helps."""
 
     slug = "resync-required"
+
+
+class UnknownVersion(Invalid):
+    """Views of a version that this registry does not search."""
+
+    slug = "version-unknown"
+
+
+class FingerprintMalformed(Invalid):
+    """Bytes that are no views; `position` counts the pictures sent from 0."""
+
+    slug = "fingerprint-malformed"
+
+    def __init__(self, detail: str, *, position: int) -> None:
+        super().__init__(detail)
+        self.position = position
+
+
+class OutcomeUnknown(Invalid):
+    """A notification is answered with one of a few words, and this is none of them."""
+
+    slug = "outcome-unknown"
+
+
+class AlreadyAnswered(Conflict):
+    """The notification was answered before, otherwise."""
+
+    slug = "already-answered"
+
+
+class VersionInUse(Conflict):
+    """The version of views that this code makes cannot be forgotten."""
+
+    slug = "version-in-use"

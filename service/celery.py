@@ -4,6 +4,7 @@ import os
 import sys
 
 from celery import Celery
+from celery.schedules import crontab
 from celery.signals import worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
@@ -40,14 +41,17 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=True,
     worker_hijack_root_logger=False,
     timezone="UTC",
-    beat_schedule={"sweep": {"task": "service.tasks.sweep", "schedule": 15.0}},
+    beat_schedule={
+        "sweep": {"task": "service.tasks.sweep", "schedule": 15.0},
+        "tidy": {"task": "service.tasks.tidy", "schedule": crontab(minute="7")},
+    },
 )
 app.autodiscover_tasks(["service"])
 
 
 @worker_init.connect
 def refuse_to_start_drifted(**_: object) -> None:
-    """A worker whose libraries make other fingerprints stops, instead of quietly changing hashes.
+    """A worker whose libraries make other fingerprints or views stops, instead of quietly changing hashes.
 
     It exits: any other exception of a signal's receiver is logged by Celery, and the worker goes on.
     """

@@ -58,6 +58,26 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "case-closed": ("The case was decided before.", "Open it to read the outcome."),
     "move-refused": ("This has already ended, so it cannot end again.", "Nothing is left to do."),
+    "version-unknown": (
+        "The fingerprints are of a version that this registry does not search; the detail names those it does.",
+        "Compute them again with a `consentkit` that makes such a version.",
+    ),
+    "fingerprint-malformed": (
+        "A picture's views are not what their version makes; `position` counts from 0. It must not read as a stranger.",
+        "Let `consentkit match` compute them: up to six views of 33 bytes, in JSON as lower-case hex.",
+    ),
+    "version-in-use": (
+        "Fingerprints of this version are those that the registry makes, so they cannot be forgotten.",
+        "Forget an older version, once nobody asks with it.",
+    ),
+    "outcome-unknown": (
+        "A notification is answered with one of a few words, and this is none of them.",
+        "Send `deleted`, `excluded`, `retrained`, `exempt` or `not_found`.",
+    ),
+    "already-answered": (
+        "The notification was answered before, with another outcome. An answer stands in the log and does not change.",
+        "Nothing is left to do; write to the contact in the notice if the first answer was wrong.",
+    ),
     "cursor-altered": (
         "The cursor is not one that this registry wrote.",
         "Send it exactly as it was given, or begin again with a snapshot.",
@@ -121,9 +141,12 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "An Idempotency-Key has 1 to 255 visible ASCII characters.",
         "Send a fresh UUID, or leave it out.",
     ),
-    "bulk-empty": ("The list of keys is empty.", "Ask for at least one key."),
+    "bulk-empty": ("The list of keys or pictures is empty.", "Ask about at least one."),
     "bulk-too-large": (
-        "More than 100,000 keys as JSON, or 5 million as an Arrow stream.",
+        (
+            "A check has at most 100,000 keys as JSON, or 5 million as an Arrow stream; a search for copies 1,000 "
+            "pictures, or 10,000 as a stream."
+        ),
         "Ask in several requests, or sync a snapshot and filter offline.",
     ),
     "digest-malformed": (

@@ -18,6 +18,7 @@ from django.views.defaults import page_not_found, server_error
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf
 
+from consent.errors import FingerprintMalformed
 from registry.errors import Refusal
 from service.explanations import EXPLANATIONS
 
@@ -43,6 +44,11 @@ SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     "collections-mixed": (422, "One collection at a time"),
     "case-closed": (409, "The case was already decided"),
     "move-refused": (409, "This has already ended"),
+    "version-unknown": (422, "Not a version that we search"),
+    "fingerprint-malformed": (422, "Not a fingerprint"),
+    "version-in-use": (409, "The version is in use"),
+    "outcome-unknown": (422, "No such outcome"),
+    "already-answered": (409, "The notification was already answered"),
     "cursor-altered": (400, "The cursor is not one of ours"),
     "resync-required": (409, "Take a new snapshot"),
     # the edge's own
@@ -72,8 +78,8 @@ SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     "request-ambiguous": (400, "The request says two things"),
     "request-malformed": (400, "The request cannot be read"),
     "idempotency-malformed": (400, "Not an Idempotency-Key"),
-    "bulk-empty": (422, "No keys"),
-    "bulk-too-large": (413, "Too many keys"),
+    "bulk-empty": (422, "Nothing is asked about"),
+    "bulk-too-large": (413, "Too much at once"),
     "digest-malformed": (422, "A key is not in its one form"),
     "purpose-unknown": (422, "No such purpose"),
     "page-size-invalid": (422, "Not a page size"),
@@ -114,7 +120,8 @@ def meaning(error: Exception) -> tuple[str, str, dict[str, Any]] | None:
         case Problem():
             return error.slug, error.detail, error.members
         case Refusal():
-            return error.slug, error.detail, {}
+            position = {"position": error.position} if isinstance(error, FingerprintMalformed) else {}
+            return error.slug, error.detail, position
         case TooManyFilesSent():
             return "too-many-files", "Send one file and few fields.", {}
         case TooManyFieldsSent():

@@ -1,6 +1,7 @@
 """Requests of people without an account: "a picture of me is in here".
 
-What is asked by file, digest or number becomes one case. Hit and miss are answered in the same words, size and time.
+What is asked by file, digest or number becomes one case. Hit and miss are answered in the same words, size and time:
+an exact hit is restricted in the act itself, altered copies are looked for afterwards, by a worker.
 """
 
 import math
@@ -9,13 +10,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from consent.acts.open_case import Matter
+from consent.acts.open_case import Matter, Opened, open_case
+from registry import originals
+from service.nudge import nudger
 from service.problems import Problem
 from service.uploads import DigestedFile
 
@@ -31,25 +35,52 @@ class Asking:
 
     matter: Matter
     contact: str
+    file: DigestedFile | None
 
 
 def asking(*, file: DigestedFile | None, sha256: str | None, image: str | None, contact: str) -> Asking:
-    """Raises Problem unless exactly one of file, sha256 and image is given, in its one form, and an address."""
+    """Raises Problem unless exactly one of file, sha256 and image is given, in its one form, and an address.
+
+    A file that is no picture is refused for what it is, before anything is looked up.
+    """
     named = [each for each in (file, sha256, image) if each]
     if not named:
         raise Problem("field-required", "Send one of 'file', 'sha256' and 'image'.", field="file")
     if len(named) > 1:
         raise Problem("request-ambiguous", "Send one of 'file', 'sha256' and 'image', not several.", field="file")
+    if not is_address(contact):
+        raise Problem("field-invalid", "'contact' is an e-mail address.", field="contact")
+    return Asking(_matter(file, sha256, image), contact.lower(), file)
+
+
+def is_address(text: str) -> bool:
+    """One that mail could reach. Judged in small letters, as it is kept: some capitals become longer than they were."""
+    small = text.lower()
     try:
-        validate_email(contact if len(contact) <= LONGEST_ADDRESS else "")
-    except ValidationError:  # not an address that mail could reach
-        raise Problem("field-invalid", "'contact' is an e-mail address.", field="contact") from None
-    return Asking(_matter(file, sha256, image), contact.lower())
+        validate_email(small if len(small) <= LONGEST_ADDRESS else "")
+    except ValidationError:  # said by Django's rule
+        return False
+    return True
+
+
+def lodge(asked: Asking, *, at: datetime) -> Opened:
+    """Keep the picture, then open the case; then tell the workers, whatever was hit.
+
+    A crash before the act leaves a picture without a case, which the sweep removes; after it, all is there.
+    """
+    if asked.file is not None:
+        asked.file.keep(originals.asked(asked.matter.case))
+    opened = open_case(asked.matter, claimant=asked.contact, at=at)
+    nudger.protect()
+    if asked.matter.search:
+        nudger.search(opened.case)
+    return opened
 
 
 def _matter(file: DigestedFile | None, sha256: str | None, image: str | None) -> Matter:
     if file is not None:
-        return Matter("request", asked=file.sha256.hex(), sha256=file.sha256)
+        file.media_type()
+        return Matter("request", asked=file.sha256.hex(), sha256=file.sha256, search=True)
     if sha256:
         _require_form(SHA256, sha256, field="sha256")
         return Matter("request", asked=sha256, sha256=bytes.fromhex(sha256))

@@ -1,21 +1,49 @@
-"""What workers do: parse, one act, nothing more. The state of an image is the queue; messages only say "look now"."""
+"""What workers do: read, one act, nothing more. The state of what waits is the queue; messages only say "look now".
+
+Every task may be delivered twice, to two workers at once, or never: what is done already is found done.
+"""
 
 import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import lru_cache
+from typing import TypeVar
 from uuid import UUID
 
 from django.utils import timezone
 
+from consent.acts import protect as protecting
+from consent.acts.notify import notify
+from consent.acts.open_case import Matter, open_case
+from consent.acts.register_checked import Registered, register_checked
+from consent.acts.search_case import search_case
+from consent.errors import CaseClosed
+from consent.reads import cases, protections
+from consent.reads.copies import deposited_copies, protected_copies, registered_copies
+from consent.reads.protections import Unsearched
+from consent.rules.lifecycle import Search
+from consent.rules.pictures import protected_views
+from consentkit.fingerprints import views
 from registry import originals
 from registry.acts.claim import claim
-from registry.acts.register import Measured, register
+from registry.acts.register import Measured
 from registry.acts.reject import reject
 from registry.reads.queue import exhausted, waiting
+from service import leftovers
 from service.celery import app
+from service.examined import Unreadable, small_of
+from service.nudge import nudger
 from service.quarantine import Crashed, Examined, Quarantine
 
 SWEEP = 200
+BATCH = 50  # of what waits, drawn at random, so that two workers seldom do the same
+ENOUGH = 20.0  # seconds after which a task leaves the rest to the next; a claim lasts 30
+PATIENCE = timedelta(minutes=10)  # for which an asker's picture that kills the decoder is tried again
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 
 @lru_cache(maxsize=1)
@@ -37,16 +65,137 @@ def fingerprint(image: str) -> None:
         return
     if isinstance(found, Examined):
         originals.keep_preview(number, found.preview)
-        register(number, measured=Measured(found.width, found.height, found.fingerprints), at=timezone.now())
+        originals.keep_small(number, found.small)
+        _register(number, found)
+        nudger.protect()
     else:
         reject(number, slug=found.slug, at=timezone.now())
 
 
+def _register(image: UUID, found: Examined) -> None:
+    """Look for the protected images that it is a copy of, hold it if there are any, register it; and look again if
+    another was protected meanwhile. A crash leaves it submitted, and restricted if it is a copy: it is done again.
+    """
+    measured = Measured(found.width, found.height, found.fingerprints)
+    begun = time.monotonic()
+    while time.monotonic() - begun < ENOUGH:
+        looked, at = protected_copies(found.small, image=image), timezone.now()
+        if looked.found:
+            open_case(
+                Matter.copy(image, likenesses=looked.found), claimant=str(protections.contributor_of(image)), at=at
+            )
+        if register_checked(image, measured=measured, seen=looked.seen, at=at) is not Registered.LOOK_AGAIN:
+            return
+    log.warning("image %s waits: so much was protected meanwhile that it could not be compared with all", image)
+
+
+@app.task(name="service.tasks.protect")
+def protect() -> None:
+    """Make the views of images that became protected: from then on their copies are found."""
+    _work(protections.waiting, _protect)
+    nudger.look_back()
+
+
+def _protect(image: UUID) -> bool:
+    small = _small(image)
+    return small is not None and protecting.protect(image, version=views.VERSION, views=protected_views(small))
+
+
+@app.task(name="service.tasks.look_back")
+def look_back() -> None:
+    """Look for copies of what became protected among the pictures that were registered or deposited before."""
+    _work(protections.unsearched, _look_back)
+
+
+def _look_back(protected: Unsearched) -> bool:
+    """A crash before the last line leaves it unsearched; done again, it writes no second case or notification."""
+    image, at = protected.image, timezone.now()
+    small, seen = _small(image), protections.views(image)
+    if small is None or seen is None:
+        return False
+    if found := registered_copies(small, of=image):
+        open_case(Matter.copy(image, likenesses=found), claimant=str(protections.contributor_of(image)), at=at)
+        nudger.protect()
+    if sightings := deposited_copies(seen, image=image):
+        notify(sightings, at=at)
+    protecting.searched(image, serial=protected.serial, at=at)
+    return True
+
+
+@app.task(name="service.tasks.search_request")
+def search_request(case: str) -> None:
+    """Look for copies of the picture that somebody asked about. Delivered twice, the second changes nothing."""
+    docket, at = cases.case(UUID(case)), timezone.now()
+    if not docket.open or docket.search != Search.WAITING:
+        return
+    try:
+        small = _asked_small(docket.id)
+    except Crashed:  # the sweep tries again, for a while
+        log.warning("the decoder died on the picture of case %s", docket.id)
+        if at < docket.opened_at + PATIENCE:
+            return
+        small = None
+    found = None if small is None else registered_copies(small)
+    try:
+        search_case(docket.id, found=found, at=at)
+    except CaseClosed:  # a steward was faster: nothing of the picture stays
+        originals.discard_asked(docket.id)
+    nudger.protect()
+
+
+def _small(image: UUID) -> bytes | None:
+    """None where nothing can be read: the image waits, and answers are incomplete, until its original is put back."""
+    try:
+        return small_of(image, quarantine())
+    except Unreadable as error:
+        log.error("a protected image has no views: %s", error)
+        return None
+
+
+def _asked_small(case: UUID) -> bytes | None:
+    """The small picture of an asker's, kept with a preview for the steward; the bytes go. None where it is no picture.
+
+    Raises Crashed. A crash before the bytes go has them examined again; after it, the small picture is there.
+    """
+    try:
+        found = quarantine().examine(originals.asked(case))
+    except FileNotFoundError:  # examined before, or lost
+        kept = originals.asked_small(case)
+        return kept.read_bytes() if kept.exists() else None
+    if isinstance(found, Examined):
+        originals.keep_asked_preview(case, found.preview)
+        originals.keep_asked_small(case, found.small)
+    originals.asked(case).unlink(missing_ok=True)
+    return found.small if isinstance(found, Examined) else None
+
+
+def _work(waiting: Callable[[int], Sequence[T]], do: Callable[[T], bool]) -> None:
+    """Do some of what waits, again and again, until nothing more can be done or it has been long enough."""
+    until = time.monotonic() + ENOUGH
+    while time.monotonic() < until:
+        found = waiting(SWEEP)
+        if not sum(do(each) for each in random.sample(found, min(BATCH, len(found)))):
+            return
+
+
 @app.task(name="service.tasks.sweep")
 def sweep() -> None:
-    """Find what a lost message missed, and give up on what has killed every decoder."""
+    """Find what a lost message missed, give up on what has killed every decoder, forget what was answered."""
     at = timezone.now()
     for image in exhausted(at=at, limit=SWEEP):
         reject(image, slug="image-too-complex", at=at)
     for image in waiting(at=at, limit=SWEEP):
         fingerprint.delay(str(image))
+    for case in cases.waiting_searches(SWEEP):
+        search_request.delay(str(case))
+    if protections.waiting(1):
+        protect.delay()
+    if protections.unsearched(1):
+        look_back.delay()
+    leftovers.remove_answered(at)
+
+
+@app.task(name="service.tasks.tidy")
+def tidy() -> None:
+    """Remove what uploads left behind that never became images."""
+    leftovers.remove_leftovers(timezone.now())

@@ -47,12 +47,11 @@ class DigestedFile(UploadedFile):  # type: ignore[type-arg] # Django's takes no 
             raise Problem(found.slug, REJECTIONS[found.slug])
         return found
 
-    def keep(self, image: UUID) -> None:
-        """Durably to the place of this image."""
-        target = originals.original(image)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.path.replace(target)
-        _sync_folder(target.parent)
+    def keep(self, place: Path) -> None:
+        """Durably to this place."""
+        place.parent.mkdir(parents=True, exist_ok=True)
+        self.path.replace(place)
+        _sync_folder(place.parent)
 
 
 class DigestingUploadHandler(FileUploadHandler):
@@ -96,7 +95,7 @@ def _remove(path: Path, out: IO[bytes]) -> None:
 def bring(person: UUID, *, file: DigestedFile, statement: Statement, at: datetime) -> Submitted:
     """Keep the bytes, then record that they were brought; then tell a worker. Raises Problem and Refusal."""
     media_type, image = file.media_type(), uuid4()
-    file.keep(image)
+    file.keep(originals.original(image))
     brought = Bytes(image, file.sha256, file.length, media_type)
     try:
         submitted = submit(person, brought=brought, statement=statement, at=at)

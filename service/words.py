@@ -11,6 +11,7 @@ from typing import Final
 
 from django.utils.formats import date_format
 from django.utils.functional import Promise
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
@@ -97,9 +98,12 @@ NOT_USED: Final[Mapping[Reason, Words]] = {
 }
 """Why nothing at all is allowed, where the person did not decide that themselves."""
 
+CHECKING: Final = gettext_lazy("We are checking this picture.")
+"""All that is said until a picture is in the registry, also while a steward compares it with another person's."""
+
 EVENT: Final[Mapping[Kind, Words]] = {
     Kind.IMAGE_SUBMITTED: gettext_lazy("You added this picture."),
-    Kind.IMAGE_REGISTERED: gettext_lazy("We checked this picture."),
+    Kind.IMAGE_REGISTERED: gettext_lazy("We have read this picture."),
     Kind.IMAGE_REJECTED: gettext_lazy("We could not use this file."),
     Kind.DEPICTION_CONFIRMED: gettext_lazy("You were confirmed as the person shown."),
     Kind.GRANTED: gettext_lazy("You allowed: {purposes}, for {audience}, until {until}."),
@@ -109,6 +113,8 @@ EVENT: Final[Mapping[Kind, Words]] = {
     Kind.CASE_OPENED: gettext_lazy("Its use was paused while we look at a request."),
     Kind.CASE_RESOLVED: gettext_lazy("The request about it was decided."),
     Kind.ERASED: gettext_lazy("This picture was erased."),
+    Kind.CASE_SEARCHED: gettext_lazy("Its use was paused while we look at a request."),
+    Kind.ACKNOWLEDGED: gettext_lazy("An organisation said what it did with this picture."),
     Kind.PERSON_ENROLLED: gettext_lazy("You joined the registry."),
     Kind.STEWARD_ENROLLED: gettext_lazy("You became a steward."),
     Kind.PIPELINE_ENROLLED: gettext_lazy("An organisation was given access."),
@@ -119,6 +125,7 @@ EVENT: Final[Mapping[Kind, Words]] = {
 CASE_KIND: Final[Mapping[str, Words]] = {
     "request": gettext_lazy("A picture of me is in here"),
     "dispute": gettext_lazy("The same bytes from two people"),
+    "copy": gettext_lazy("An upload looks like a picture that must not be used"),
 }
 CASE_STATE: Final[Mapping[str, Words]] = {
     "acknowledged": gettext_lazy("Open"),
@@ -126,10 +133,58 @@ CASE_STATE: Final[Mapping[str, Words]] = {
     "rejected": pgettext_lazy("case", "Rejected"),
 }
 HOLD: Final[Mapping[str, Words]] = {
-    "restricted": gettext_lazy("Restricted"),
-    "lifted": gettext_lazy("Restriction lifted"),
-    "revoked": pgettext_lazy("image", "Revoked"),
+    "restricted": gettext_lazy("Restricted: nobody may use it until this is decided."),
+    "noted": gettext_lazy(
+        "Only noted, not restricted (beyond a quota, or after another decision of ours): what is allowed stays allowed "
+        "until this is decided."
+    ),
+    "lifted": gettext_lazy("Not restricted any more: another picture."),
+    "revoked": pgettext_lazy("image", "Revoked: the same picture."),
 }
+
+ACCEPT: Final[Mapping[str, Named]] = {
+    "request": Named(
+        gettext_lazy("Accept: revoke the pictures that are ticked"),
+        gettext_lazy("Organisations are told to remove them. No later grant brings them back. The others are freed."),
+    ),
+    "dispute": Named(
+        gettext_lazy("Accept: revoke the pictures that are ticked"),
+        gettext_lazy("Organisations are told to remove them. No later grant brings them back. The others are freed."),
+    ),
+    "copy": Named(
+        gettext_lazy("It is the same picture: revoke the upload"),
+        gettext_lazy("Nobody may use an upload that is ticked. No later grant brings it back. The others are freed."),
+    ),
+}
+REJECT: Final[Mapping[str, Named]] = {
+    "request": Named(
+        gettext_lazy("Reject: lift the restriction"),
+        gettext_lazy("What was allowed before the request is allowed again."),
+    ),
+    "dispute": Named(
+        gettext_lazy("Reject: lift the restriction"),
+        gettext_lazy("What was allowed before the dispute is allowed again."),
+    ),
+    "copy": Named(
+        gettext_lazy("It is another picture: register it as it is"),
+        gettext_lazy("What its contributor allows holds again. Nobody learns that it was compared."),
+    ),
+}
+"""What a steward may decide, by the case's kind."""
+
+ALTERED: Final[Mapping[str, Words]] = {
+    "none": gettext_lazy("the same part, the same way round"),
+    "mirrored": gettext_lazy("mirrored"),
+    "turned": gettext_lazy("turned"),
+    "cropped": gettext_lazy("cropped"),
+    "framed": gettext_lazy("with something around it"),
+}
+
+
+def alteration(words: str) -> str:
+    """Of a copy: “Mirrored and cropped”. `words` as matching gives them, “mirrored, cropped”."""
+    said = [str(ALTERED[word]) for word in words.split(", ") if word in ALTERED]
+    return capfirst(_(" and ").join(said))
 
 
 def purposes(chosen: Iterable[str]) -> str:
@@ -156,12 +211,14 @@ class Summary:
 def summary(picture: Picture) -> Summary:
     """What the gallery says under a picture."""
     if picture.state == ImageState.SUBMITTED:
-        return Summary("checking", _("We are checking this picture."))
+        return Summary("checking", str(CHECKING))
     if picture.state == ImageState.REJECTED:
         return Summary("not-accepted", rejection(picture.rejection))
     if picture.permitted:
         return Summary("allowed", " ".join(_permitted(picture.permitted)))
     reasons = [use.decided.reason for use in picture.uses if use.decided.reason is not None]
+    if picture.checking and Reason.RESTRICTED in reasons:
+        return Summary("checking", str(CHECKING))
     told = next((NOT_USED[reason] for reason in sorted(reasons) if reason in NOT_USED), None)
     return Summary("not-used", str(told) if told else _("Not used for anything."))
 
@@ -184,11 +241,13 @@ def _permitted(uses: Iterable[Use]) -> list[str]:
     ]
 
 
-def use(asked: Use) -> str:
+def use(asked: Use, *, of: Picture) -> str:
     """One use of one picture: “Yes, until 3 March 2027.”, or no and why."""
     if asked.until is not None:
         return _("Yes, until %(day)s.") % {"day": day(asked.until)}
     reason = asked.decided.reason
+    if reason is Reason.RESTRICTED and of.checking:
+        reason = Reason.UNFINGERPRINTED
     return str(REASON[reason]) if reason is not None else _("No.")
 
 

@@ -12,7 +12,18 @@ from uuid import UUID
 from django.conf import settings
 
 from consent.exclusions.fold import Opened, fold
-from consent.models import Case, FeedTotal, Grant, GrantLine, Standing, Withdrawal, WithdrawalLine
+from consent.models import (
+    Case,
+    CaseImage,
+    FeedTotal,
+    Grant,
+    GrantLine,
+    Notification,
+    Protection,
+    Standing,
+    Withdrawal,
+    WithdrawalLine,
+)
 from consent.reads.replay import differences
 from registry.log.fsck import faults
 from registry.log.signer import verifier
@@ -36,6 +47,9 @@ def check_world() -> None:
     _standings_are_the_fold(story)
     _totals_are_the_sums()
     _records_say_what_was_said(story)
+    _cases_hold_what_was_said(story)
+    _searches_are_done(entries, story)
+    _the_protected_are_waited_for()
     assert list(faults()) == []
     assert list(differences()) == []
 
@@ -86,6 +100,8 @@ def _every_act_has_one_entry(entries: Sequence[Entry]) -> None:
     counted = Counter(kinds.values())
     for kind, acts in traces.items():
         assert sorted(acts) == sorted(act for act, of in kinds.items() if of == kind)
+    assert counted["acknowledged"] == Notification.objects.exclude(outcome=None).count()
+    assert counted["case_searched"] == Case.objects.filter(search__in=["done", "unreadable"]).count()
     assert counted["image_submitted"] == Image.objects.count()
     assert counted["image_registered"] == Image.objects.filter(state="registered").count()
     assert counted["image_rejected"] == Image.objects.filter(state="rejected").count()
@@ -176,3 +192,31 @@ def _records_say_what_was_said(story: Sequence[Happened]) -> None:
         (str(withdrawal), str(image)): {use for at, use in enumerate(oracle.SCOPES) if bits >> at & 1}
         for withdrawal, image, bits in bars
     } == oracle.protections(story)
+
+
+def _cases_hold_what_was_said(story: Sequence[Happened]) -> None:
+    """Each image of a case has the hold that the newest item about it gave it."""
+    rows = CaseImage.objects.values_list("case", "image", "hold")
+    assert {(str(case), str(image)): hold for case, image, hold in rows} == oracle.holds(story)
+
+
+def _searches_are_done(entries: Sequence[Entry], story: Sequence[Happened]) -> None:
+    """A search's entry is of one case, which says the same; and no case was searched twice."""
+    kinds = {str(entry.act): json.loads(bytes(entry.leaf))["kind"] for entry in entries}
+    said = [happened.items[0] for happened in story if kinds[happened.act] == "case_searched"]
+    searched = Case.objects.filter(search__in=["done", "unreadable"]).values_list("id", "search")
+    assert sorted((item["case"], item["search"]) for item in said) == sorted((str(case), how) for case, how in searched)
+
+
+def _the_protected_are_waited_for() -> None:
+    """Whatever is registered and protected has its row, so that its copies are found or known to be looked for.
+
+    What has views has a number, and the other way round.
+    """
+    protecting = [10, *range(20, 60, 10)]
+    protected = Standing.objects.filter(reason__overlap=protecting, held=False, image__state="registered")
+    assert set(protected.values_list("image", flat=True)) <= set(
+        Protection.objects.filter(version=1).values_list("image", flat=True)
+    )
+    for row in Protection.objects.all():
+        assert (row.views is None) == (row.serial is None)

@@ -190,6 +190,7 @@ def _granted_until(newest_first: Sequence[Item], person: str, purpose: str, audi
 
 
 def _has_open_case(events: Sequence[Item]) -> bool:
+    """Restricted by a case, when it was opened or searched, that has neither lifted nor revoked. Noted is nothing."""
     opened = [item["case"] for item in events if item["what"] == "restricted"]
     closed = [item["case"] for item in events if item["what"] in ("lifted", "revoked")]
     return any(case not in closed for case in opened)
@@ -250,6 +251,13 @@ def grant_lines(story: Iterable[Happened]) -> dict[tuple[str, str, str], str]:
             if item["what"] == "withdrawn" and givers[grant] == item["person"] and purpose in item["purposes"]:
                 lines[grant, image, purpose] = "withdrawn"
     return lines
+
+
+def holds(story: Iterable[Happened]) -> dict[tuple[str, str], str]:
+    """(case, image) -> what the case does to it: the newest item that names both."""
+    words = ("restricted", "noted", "lifted", "revoked")
+    said = [item for happened in story for item in happened.items if item["what"] in words]
+    return {(item["case"], item["image"]): item["what"] for item in said}
 
 
 def protections(story: Iterable[Happened]) -> dict[tuple[str, str], set[tuple[str, str]]]:

@@ -1,30 +1,47 @@
 """The cast and what they do. A world is built by performing acts, never by writing rows."""
 
 import hashlib
+import io
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import product
 from typing import Final, Self
 from uuid import UUID, uuid4
 
+import numpy as np
 from django.test import Client
+from PIL import Image as Pillow
+from PIL import ImageOps
 
 from consent.acts.chosen import Chosen
+from consent.acts.deposit import deposit
 from consent.acts.enrol_pipeline import Access, enrol_pipeline
 from consent.acts.grant import Granted, Permission, grant
+from consent.acts.notify import notify
 from consent.acts.open_case import Matter, open_case
+from consent.acts.protect import protect, searched
 from consent.acts.publish_notice import Text, publish_notice
+from consent.acts.register_checked import register_checked
 from consent.acts.resolve_case import resolve_case
+from consent.acts.search_case import search_case
 from consent.acts.withdraw import Withdrawing, Withdrawn, withdraw
-from consent.models import Case, Standing
+from consent.models import Standing
+from consent.reads import protections
 from consent.reads.checks import By, Checked, check
-from consent.reads.pipelines import pipeline_of_key
+from consent.reads.copies import deposited_copies, protected_copies, registered_copies
+from consent.reads.matches import Matched, match
+from consent.reads.pipelines import Asker, pipeline_of_key
+from consent.reads.protections import contributor_of
 from consent.rules.decisions import Decided
 from consent.rules.lifecycle import CaseMove
+from consent.rules.pictures import protected_views
 from consent.rules.reasons import Reason
 from consentkit.fingerprints import Fingerprint
+from consentkit.fingerprints.perception import Perceived, perceive
+from consentkit.fingerprints.views import ALGORITHM, SIDE, VERSION
 from consentkit.scopes import AUDIENCES, PURPOSES
 from registry import originals
 from registry.acts.enrol_person import enrol_person
@@ -36,6 +53,7 @@ from registry.acts.reject import reject
 from registry.acts.submit import Bytes, Shown, Statement, submit
 from registry.log import publisher, receipts
 from registry.log.recorder import Recorded
+from tests.drawn import file
 
 TERM_DAYS: Final = 365
 NOTICE: Final = Text("en", "Your pictures may be used as you say.", PURPOSES, AUDIENCES, TERM_DAYS)
@@ -116,9 +134,10 @@ class World:
         collection: UUID | None = None,
         number: UUID | None = None,
     ) -> UUID:
-        """Bytes handed in as the door does it; registered with an invented fingerprint unless told otherwise.
+        """Bytes handed in as the door does it; registered unless told otherwise, and compared with nothing.
 
-        The same bytes by the same person again are the image that they had before.
+        Bytes that are no picture are registered with invented fingerprints. The same bytes by the same person again
+        are the image that they had before.
         """
         content = content or secrets.token_bytes(64)
         number = number or uuid4()
@@ -135,9 +154,47 @@ class World:
         return submitted.image
 
     def register(self, image: UUID) -> Recorded | None:
-        """What a worker does after decoding; the fingerprint is invented."""
-        invented = Fingerprint("phash256", 1, secrets.token_bytes(32))
-        return register(image, measured=Measured(320, 400, [invented]), at=self.at)
+        """What a worker does after decoding, but without looking for protected images that it is a copy of."""
+        return register(image, measured=self.examined(image), at=self.at)
+
+    def examined(self, image: UUID) -> Measured:
+        """What decoding finds; the small picture is kept."""
+        made = perceived(originals.original(image).read_bytes())
+        originals.keep_small(image, made.small.tobytes())
+        return Measured(320, 400, made.fingerprints)
+
+    def upload(self, person: UUID, content: bytes) -> UUID:
+        """A picture handed in, examined, compared with the protected ones and registered: all that a worker does."""
+        image = self.image(person, content=content, registered=False)
+        measured = self.examined(image)
+        while True:
+            looked = protected_copies(originals.small(image).read_bytes(), image=image)
+            if looked.found:
+                matter = Matter.copy(image, likenesses=looked.found)
+                open_case(matter, claimant=str(contributor_of(matter.likenesses[0].of or image)), at=self.at)
+            if register_checked(image, measured=measured, seen=looked.seen, at=self.at) != "look_again":
+                return image
+
+    def protect(self) -> int:
+        """A worker makes the views of all that waits for them; their number."""
+        images = protections.waiting(10_000)
+        for image in images:
+            views = protected_views(originals.small(image).read_bytes())
+            protect(image, version=VERSION, views=views)
+        return len(images)
+
+    def look_back(self) -> int:
+        """A worker looks for copies of all that was decided; the number of cases and notifications."""
+        found = 0
+        for each in protections.unsearched(10_000):
+            small, views = originals.small(each.image).read_bytes(), protections.views(each.image)
+            if copies := registered_copies(small, of=each.image):
+                matter = Matter.copy(each.image, likenesses=copies)
+                open_case(matter, claimant=str(contributor_of(each.image)), at=self.at)
+                found += 1
+            found += notify(deposited_copies(views or b"", image=each.image), at=self.at)
+            searched(each.image, serial=each.serial, at=self.at)
+        return found
 
     def reject(self, image: UUID) -> Recorded | None:
         """What a worker does with bytes that are no picture."""
@@ -166,24 +223,55 @@ class World:
     def case(
         self, *, image: UUID | None = None, sha256: bytes | None = None, claimant: str = "who@example.org"
     ) -> UUID:
-        """A request about an image or a digest; returns the case's number."""
+        """A request about an image or a digest; the case's number."""
         asked = str(image) if image else (sha256 or b"").hex()
         matter = Matter("request", asked=asked, sha256=sha256, image=image)
-        reference = open_case(matter, claimant=claimant, at=self.at).reference
-        return Case.objects.values_list("id", flat=True).get(reference=reference)
+        return open_case(matter, claimant=claimant, at=self.at).case
 
-    def resolve(self, case: UUID, move: CaseMove) -> Recorded:
+    def ask(self, content: bytes, *, claimant: str = "who@example.org") -> UUID:
+        """A request with a picture, which nobody has looked for yet; the case's number."""
+        digest = hashlib.sha256(content).digest()
+        matter = Matter("request", asked=digest.hex(), sha256=digest, search=True)
+        case = open_case(matter, claimant=claimant, at=self.at).case
+        kept = originals.asked(case)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_bytes(content)
+        return case
+
+    def search(self, case: UUID) -> Recorded | None:
+        """A worker looks for the picture of a request."""
+        small = perceived(originals.asked(case).read_bytes()).small.tobytes()
+        return search_case(case, found=registered_copies(small), at=self.at)
+
+    def resolve(self, case: UUID, move: CaseMove, *, same: Iterable[UUID] | None = None) -> Recorded:
         """A steward decides."""
-        return resolve_case(case, move=move, ground="looked at it", steward=uuid4(), at=self.at)
+        chosen = None if same is None else frozenset(same)
+        return resolve_case(case, move=move, ground="looked at it", steward=uuid4(), at=self.at, same=chosen)
 
     def check(
         self, pipeline: Pipeline, *keys: UUID | bytes | str, purpose: str = "ai_training", by: By = "image"
     ) -> Checked:
         """The answers for these images or digests, in their order."""
-        asker = pipeline_of_key(pipeline.key, at=self.at)
-        assert asker is not None
+        asker = self.asker(pipeline)
         asked = [key.hex() if isinstance(key, bytes) else str(key) for key in keys]
         return check(asker, purpose=purpose, by=by, keys=asked, at=self.at)
+
+    def asker(self, pipeline: Pipeline) -> Asker:
+        """Who the door takes the pipeline for."""
+        found = pipeline_of_key(pipeline.key, at=self.at)
+        assert found is not None
+        return found
+
+    def match(
+        self, pipeline: Pipeline, *pictures: bytes, purpose: str = "ai_training", version: int = VERSION
+    ) -> Matched:
+        """The answer for these files, whose views are made at the asking side."""
+        return match(self.asker(pipeline), purpose=purpose, version=version, pictures=[*map(views_of_file, pictures)])
+
+    def deposit(self, pipeline: Pipeline, **pictures: bytes) -> int:
+        """The pipeline leaves these files' views, each under its name."""
+        left = [(key, views_of_file(content)) for key, content in pictures.items()]
+        return deposit(self.asker(pipeline).serial, version=VERSION, pictures=left, at=self.at)
 
     def decision(self, pipeline: Pipeline, image: UUID, *, purpose: str = "ai_training") -> Decided:
         """The answer for one image."""
@@ -203,6 +291,33 @@ def opened_collection(name: str, *, at: datetime) -> UUID:
     particulars = Particulars(name, f"{name} Institute", "contact@example.org", "portal", public=False)
     collection, _ = open_collection(particulars, at=at)
     return UUID(str(collection.id))
+
+
+def altered(
+    content: bytes, *, mirror: bool = False, turn: int = 0, crop: float = 1.0, down: float = 0.5, across: float = 0.5
+) -> bytes:
+    """A copy: a window of `crop` of the sides at this place, mirrored, turned by quarters to the left, recompressed."""
+    with Pillow.open(io.BytesIO(content)) as picture:
+        wide, high = round(picture.width * crop), round(picture.height * crop)
+        left, top = round((picture.width - wide) * across), round((picture.height - high) * down)
+        copy = picture.crop((left, top, left + wide, top + high)).rotate(90 * turn, expand=True)
+    return file(ImageOps.mirror(copy) if mirror else copy, "JPEG", quality=80)
+
+
+def views_of_file(content: bytes) -> bytes:
+    """What a pipeline sends of a file."""
+    (seen,) = (each for each in perceived(content).fingerprints if each.algorithm == ALGORITHM)
+    return seen.bits
+
+
+@lru_cache(maxsize=512)
+def perceived(content: bytes) -> Perceived:
+    """Of a picture; bytes that are none have invented fingerprints, and noise for a small picture."""
+    if content.startswith((b"\xff\xd8", b"\x89PNG")):
+        with Pillow.open(io.BytesIO(content)) as picture:
+            return perceive(picture)
+    noise = np.random.default_rng(list(content)).integers(0, 256, (SIDE, SIDE)).astype(np.uint8)
+    return Perceived((Fingerprint("phash256", 1, secrets.token_bytes(32)),), noise)
 
 
 def digest_of(image: UUID) -> bytes:

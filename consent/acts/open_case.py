@@ -1,67 +1,94 @@
-"""Open a case: a steward must look. An exact hit is restricted at once, within a quota."""
+"""Open a case: a steward must look. What it hits is restricted at once, within a quota."""
 
-import hashlib
 import secrets
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from dateutil.relativedelta import relativedelta
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import QuerySet
 
+from consent.acts.reaching import REACH, WINDOW, hold, one_at_a_time, reach_left
 from consent.models import Case, CaseImage
-from consent.rules.lifecycle import CaseState, Hold
+from consent.rules.lifecycle import CaseState, Hold, Search
+from consent.rules.likeness import Likeness, first_of_each
 from consentkit.entries import Kind
 from registry.log.recorder import Act, record
 from registry.models import Image
 from registry.rules.items import Item
 
-REACH = 3  # images of others that one claimant may suspend in WINDOW before a person looks
-WINDOW = timedelta(days=1)
+__all__ = ["ALPHABET", "ANSWER_WITHIN", "REACH", "WINDOW", "Matter", "Opened", "new_reference", "open_case"]
+
 ANSWER_WITHIN = relativedelta(months=1)  # GDPR Art. 12(3): one calendar month
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that is misread over the telephone
 
 
 @dataclass(frozen=True)
 class Matter:
-    """What the case is about: a digest or an image's number, and whose copy must not be touched."""
+    """What the case is about: a digest, an image's number or likenesses, and whose copy must not be touched.
 
-    kind: Literal["request", "dispute"]
+    `search`: a picture came with it, which a worker will look for; it lies under the number `case` before the act.
+    """
+
+    kind: Literal["request", "dispute", "copy"]
     asked: str
     sha256: bytes | None = None
     image: UUID | None = None
     but_not: frozenset[UUID] = frozenset()
+    likenesses: tuple[Likeness, ...] = ()
+    search: bool = False
+    case: UUID = field(default_factory=uuid4)
+
+    @property
+    def measured(self) -> dict[UUID, Likeness]:
+        """Of each image that looks like something, its first likeness."""
+        return first_of_each(self.likenesses)
 
     @classmethod
     def dispute(cls, image: UUID, *, sha256: bytes) -> "Matter":
         """Somebody withdrew a copy whose bytes another person had brought before."""
         return cls("dispute", asked=sha256.hex(), sha256=sha256, but_not=frozenset({image}))
 
+    @classmethod
+    def copy(cls, image: UUID, *, likenesses: Sequence[Likeness]) -> "Matter":
+        """An uploaded image looks like protected ones, or others look like an image that is protected now.
+
+        Restricted is each likeness's own `image`. Where that is the uploaded one itself, no quota stands against it.
+        """
+        return cls("copy", asked=str(image), image=image, likenesses=tuple(likenesses))
+
 
 @dataclass(frozen=True)
 class Opened:
-    """What the asker is told: the same for a hit and a miss."""
+    """What the asker is told, the same for a hit and a miss; and the case's number, which they are not."""
 
     reference: str
+    case: UUID
 
 
 @transaction.atomic(durable=True)
 def open_case(matter: Matter, *, claimant: str, at: datetime) -> Opened:
-    """Restrict what the matter hits exactly, if the claimant's reach allows, and put the case on the desk.
+    """Restrict what the matter hits, if the claimant's reach allows, and put the case on the desk.
 
-    Law 10: a case suspends; only a steward decides. Past the quota a case is opened and nothing is restricted.
+    Law 10: a case suspends; only a steward decides. Past the quota the case lists what it hits, and nothing is
+    restricted. A dispute or a copy that already waits is not opened twice.
     """
-    _one_at_a_time(claimant)
+    one_at_a_time(claimant)
     hits = _lock_hits(matter)
-    if known := _open_dispute(matter, claimant):
-        return Opened(known.reference)
-    reached = hits[: max(0, REACH - _reach_used(claimant, at))]
+    waiting = list(_waiting(matter, claimant))
+    news = _news(matter, hits, waiting)
+    if waiting and not news:
+        return Opened(waiting[0].reference, waiting[0].id)
     act = Act.begin(Kind.CASE_OPENED, at=at)
     case = Case(
+        id=matter.case,
         reference=new_reference(),
         collection_id=hits[0].collection_id if hits else None,
         kind=matter.kind,
+        search=Search.WAITING if matter.search else Search.NONE,
         contact=claimant,
         asked=matter.asked,
         opened_at=at,
@@ -69,45 +96,53 @@ def open_case(matter: Matter, *, claimant: str, at: datetime) -> Opened:
         act=act.id,
     )
     case.save(force_insert=True)
-    CaseImage.objects.bulk_create([CaseImage(case=case, image=image, hold=Hold.RESTRICTED) for image in reached])
-    said = {"case": str(case.id)}
-    record(act, [Item("case_opened", particulars=said), *[_restricted(image.id, case.id) for image in reached]])
-    return Opened(case.reference)
-
-
-def _restricted(image: UUID, case: UUID) -> Item:
-    return Item("restricted", image=image, particulars={"case": str(case)})
+    held = hold(case, news, measured=matter.measured, reach=_reach(matter, claimant, at), at=at)
+    record(act, [Item("case_opened", particulars={"case": str(case.id)}), *held])
+    return Opened(case.reference, case.id)
 
 
 def _lock_hits(matter: Matter) -> list[Image]:
-    if matter.sha256 is not None:
+    """In the order in which they are restricted: likenesses as given, else by id."""
+    if matter.kind == "copy":
+        hits = Image.objects.filter(id__in=matter.measured)
+    elif matter.sha256 is not None:
         hits = Image.objects.filter(sha256=matter.sha256, held=False).exclude(id__in=matter.but_not)
     else:
         hits = Image.objects.filter(id__in=[matter.image] if matter.image else [])
     ids = list(hits.order_by("id").values_list("id", flat=True))
     Image.objects.lock_closure(ids)
-    return list(Image.objects.filter(id__in=ids).order_by("id"))
+    order = {image: number for number, image in enumerate(matter.measured)}
+    return sorted(Image.objects.filter(id__in=ids), key=lambda image: (order.get(image.id, 0), image.id))
 
 
-def _one_at_a_time(claimant: str) -> None:
-    """Two cases of one claimant at the same moment would both find the quota unused."""
-    key = int.from_bytes(hashlib.sha256(claimant.lower().encode()).digest()[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
+def _waiting(matter: Matter, claimant: str) -> QuerySet[Case]:
+    """Open disputes and copies of the same: withdrawing twice, or a worker that dies half-way, opens one once."""
+    same = Case.objects.filter(kind=matter.kind, state=CaseState.ACKNOWLEDGED).order_by("opened_at")
+    if matter.kind == "request":
+        return same.none()
+    if matter.kind == "dispute":
+        return same.filter(contact=claimant, asked=matter.asked)
+    return same.filter(images__image__in=matter.measured).distinct()
 
 
-def _open_dispute(matter: Matter, claimant: str) -> Case | None:
-    """A dispute over the same bytes that already waits: withdrawing twice opens it once."""
-    if matter.kind != "dispute":
-        return None
-    waiting = Case.objects.filter(kind=matter.kind, contact=claimant, asked=matter.asked)
-    return waiting.filter(state=CaseState.ACKNOWLEDGED).first()
+def _news(matter: Matter, hits: Sequence[Image], waiting: Sequence[Case]) -> list[UUID]:
+    """What no waiting case lists yet for the same reason. A dispute is over the same bytes: there is no more of it."""
+    if waiting and matter.kind == "dispute":
+        return []
+    listed = set(CaseImage.objects.filter(case__in=waiting).values_list("image", "of"))
+    measured = matter.measured
+    return [hit.id for hit in hits if not measured or (hit.id, measured[hit.id].of) not in listed]
 
 
-def _reach_used(claimant: str, at: datetime) -> int:
-    """Different images suspended by this claimant within WINDOW."""
-    recent = CaseImage.objects.filter(case__contact__iexact=claimant, case__opened_at__gt=at - WINDOW)
-    return recent.values("image").distinct().count()
+def _reach(matter: Matter, claimant: str, at: datetime) -> int:
+    """How many hits may be restricted. An upload is its uploader's own and nobody's loss; and what the registry has
+    revoked gives its contributor no reach over others."""
+    if matter.kind == "copy":
+        if set(matter.measured) == {matter.image}:
+            return 1
+        if CaseImage.objects.filter(image=matter.image, hold=Hold.REVOKED).exists():
+            return 0
+    return reach_left(claimant, at)
 
 
 def new_reference() -> str:

@@ -1,5 +1,6 @@
 """Resolve a case: a steward accepts, and the images are revoked, or rejects, and the restriction is lifted."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
@@ -7,34 +8,51 @@ from django.db import transaction
 
 from consent.errors import CaseClosed
 from consent.models import Case, CaseImage, GrantLine
-from consent.rules.lifecycle import CaseMove, CaseState, GrantMove, GrantState, Hold, case_after, grant_after
+from consent.rules.lifecycle import (
+    CaseMove,
+    CaseState,
+    GrantMove,
+    GrantState,
+    Hold,
+    case_after,
+    grant_after,
+    hold_after,
+)
 from consentkit.entries import Kind
 from registry.errors import MoveRefused, NotFound
 from registry.log.recorder import Act, Recorded, record
 from registry.models import Image
 from registry.rules.items import Item
 
-HOLD_AFTER = {CaseMove.ACCEPT: Hold.REVOKED, CaseMove.REJECT: Hold.LIFTED}
-
 
 @transaction.atomic(durable=True)
-def resolve_case(case: UUID, *, move: CaseMove, ground: str, steward: UUID, at: datetime) -> Recorded:
-    """The steward's reason stands in the log's item. Raises NotFound, and CaseClosed for a case already decided."""
-    found = Case.objects.filter(id=case).first()
-    if found is None:
+def resolve_case(
+    case: UUID, *, move: CaseMove, ground: str, steward: UUID, at: datetime, same: frozenset[UUID] | None = None
+) -> Recorded:
+    """The steward's reason stands in the log's item. `same`: of the images listed, those that show the same picture
+    (None: all); an accepted case revokes these, and lets the others go.
+
+    Raises NotFound, for the case or an image that it does not list, and CaseClosed for a case already decided.
+    """
+    locked = Case.objects.select_for_update().filter(id=case).first()  # first: a search must not add images meanwhile
+    if locked is None:
         raise NotFound("There is no such case.")
-    images = list(found.images.filter(hold=Hold.RESTRICTED).order_by("image").values_list("image", flat=True))
+    images = _listed(locked, same)
     Image.objects.lock_closure(images)
-    locked = Case.objects.select_for_update().get(id=case)
     act = Act.begin(Kind.CASE_RESOLVED, at=at)
     _close(locked, move, ground, at)
-    hold = HOLD_AFTER[move]
-    CaseImage.objects.filter(case=case, image__in=images).update(hold=hold)
-    if hold is Hold.REVOKED:
-        _revoke_lines(images)
+    changed = _let_go(locked, move, same)
+    _revoke_lines(image for image, hold in changed.items() if hold is Hold.REVOKED)
     said = {"case": str(case), "ground": ground, "outcome": locked.state, "steward": str(steward)}
-    touched = [Item(hold.value, image=image, particulars={"case": str(case)}) for image in images]
+    touched = [Item(hold.value, image=image, particulars={"case": str(case)}) for image, hold in changed.items()]
     return record(act, [Item("case_resolved", particulars=said), *touched])
+
+
+def _listed(case: Case, same: frozenset[UUID] | None) -> list[UUID]:
+    images = list(CaseImage.objects.filter(case=case).order_by("image").values_list("image", flat=True))
+    if same is not None and not same <= set(images):
+        raise NotFound("At least one of these pictures is not in this case.")
+    return images
 
 
 def _close(case: Case, move: CaseMove, ground: str, at: datetime) -> None:
@@ -46,6 +64,18 @@ def _close(case: Case, move: CaseMove, ground: str, at: datetime) -> None:
     case.save(update_fields=["state", "ground", "resolved_at"])
 
 
-def _revoke_lines(images: list[UUID]) -> None:
-    given = GrantLine.objects.filter(image__in=images, state=GrantState.GIVEN)
+def _let_go(case: Case, move: CaseMove, same: frozenset[UUID] | None) -> dict[UUID, Hold]:
+    """By image, the hold that it has now, where that changed."""
+    changed = {}
+    for held in CaseImage.objects.filter(case=case).order_by("image"):
+        before = Hold(held.hold)
+        after = hold_after(before, move, same=same is None or held.image_id in same)
+        if after is not before:
+            changed[held.image_id] = held.hold = after
+            held.save(update_fields=["hold"])
+    return changed
+
+
+def _revoke_lines(images: Iterable[UUID]) -> None:
+    given = GrantLine.objects.filter(image__in=list(images), state=GrantState.GIVEN)
     given.update(state=grant_after(GrantState.GIVEN, GrantMove.REVOKE))

@@ -66,8 +66,8 @@ def _apply(item: Mapping[str, Any], known: dict[UUID, Folded], children: dict[UU
         return  # enrolments, notices and the case itself change no standing
     image = known[UUID(item["image"])]
     match what:
-        case "registered":
-            image.fingerprinted = True
+        case "registered" | "rejected":
+            image.fingerprinted = what == "registered"
         case "granted":
             _granted(item, image)
         case "withdrawn":
@@ -80,8 +80,8 @@ def _apply(item: Mapping[str, Any], known: dict[UUID, Folded], children: dict[UU
             image.cases.discard(item["case"])
             image.revoked = True
             image.granted = {person: [None] * SCOPES for person in image.granted}
-        case "rejected":
-            image.fingerprinted = False
+        case "noted":
+            pass  # a case lists it past the claimant's reach, and nothing else
         case _:
             raise ValueError(f"the fold knows no item {what!r}")
 

@@ -8,6 +8,7 @@ from django.db import transaction
 from consent.exclusions.facts import Row
 from consent.exclusions.fold import fold
 from consent.exclusions.openings import acts
+from consent.exclusions.protecting import await_views
 from consent.exclusions.standings import insert, move_totals, stop_restating
 from consent.models import FeedTotal, Standing
 from registry.log.recorder import head_size, stop_the_log
@@ -15,7 +16,10 @@ from registry.log.recorder import head_size, stop_the_log
 
 @transaction.atomic(durable=True)
 def rebuild() -> int:
-    """Replace every row; the number of rows. No act can be recorded meanwhile. A crash leaves the old rows."""
+    """Replace every row; the number of rows. No act can be recorded meanwhile. A crash leaves the old rows.
+
+    Protected views stay; an image that lacks its row waits for them.
+    """
     stop_restating()
     stop_the_log()
     folded = fold(acts(head_size()))
@@ -28,4 +32,5 @@ def rebuild() -> int:
     for act, rows in by_act.items():
         insert(act, rows)
         move_totals({}, rows)
+        await_views(rows, rows)
     return len(folded)

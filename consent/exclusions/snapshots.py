@@ -20,7 +20,8 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
-from consent.exclusions.cursors import Cursor
+from consent.errors import CursorAltered, ResyncRequired
+from consent.exclusions.cursors import Cursor, parse
 from consent.exclusions.feed import Feed, Totals, close, columns, totals
 from consent.models import Snapshot
 from consent.rules.reasons import Reason, wire
@@ -70,7 +71,7 @@ def offer(feed: Feed, *, at: datetime) -> Offer:
                 raise LogInDoubt(doubted.reason)
             now = totals(feed)
             known = _newest(feed, since=at - OFFERED)
-            if known is not None and _unchanged(known, now):
+            if known is not None and _unchanged(known, now) and _still_leads_on(known, feed):
                 return known
             parts = tuple(_part(feed, prefix) for prefix in _prefixes(now.count))
         return _publish(feed, parts, now, size, at)
@@ -117,6 +118,15 @@ def _unchanged(known: Offer, now: Totals) -> bool:
     return (then.count, then.digest) == (now.count, now.digest) and all(
         (_folder() / each.sha256).exists() for each in known.parts
     )
+
+
+def _still_leads_on(known: Offer, feed: Feed) -> bool:
+    """Its cursor may have been written with a secret that has changed since: no delta could begin there."""
+    try:
+        parse(open_close(known.close, verifier()).cursor, feed=feed)
+    except (CursorAltered, ResyncRequired):  # ours no longer
+        return False
+    return True
 
 
 def _prefixes(rows: int) -> list[str]:

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 
 from consent.exclusions.facts import Row, rows, stored_terms
+from consent.exclusions.protecting import await_views
 from consent.models import Standing
 from consent.rules.reasons import wire
 from consent.rules.standings import Terms
@@ -37,7 +38,7 @@ def project(act: Act, items: Sequence[Item]) -> None:
 
 
 def restate(act: UUID, images: set[UUID]) -> None:
-    """Write the rows that changed, then move the totals by what changed."""
+    """Write the rows that changed, then move the totals by what changed; what is protected now waits for its views."""
     _lock_table("ROW EXCLUSIVE")  # before the rows are read: `rebuild` must not replace them in between
     before = stored(images)
     after = rows(images)
@@ -45,6 +46,7 @@ def restate(act: UUID, images: set[UUID]) -> None:
     insert(act, {image: row for image, row in changed.items() if image not in before})
     _update(act, {image: row for image, row in changed.items() if image in before})
     move_totals({image: before[image] for image in changed if image in before}, changed)
+    await_views(after, before)
 
 
 def stop_restating() -> None:

@@ -1,20 +1,26 @@
 """One file a noun."""
 
 from consent.models.cases import Case, CaseImage
+from consent.models.deposits import Deposit
 from consent.models.grants import Grant, GrantLine, Withdrawal, WithdrawalLine
 from consent.models.notices import Notice
+from consent.models.notifications import Notification
 from consent.models.pipelines import Pipeline
+from consent.models.protections import Protection
 from consent.models.snapshots import Snapshot
 from consent.models.standings import FeedTotal, Standing
 
 __all__ = [
     "Case",
     "CaseImage",
+    "Deposit",
     "FeedTotal",
     "Grant",
     "GrantLine",
     "Notice",
+    "Notification",
     "Pipeline",
+    "Protection",
     "Snapshot",
     "Standing",
     "Withdrawal",

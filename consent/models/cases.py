@@ -1,21 +1,24 @@
 """Cases: matters for a steward."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.db import models
 
-from consent.rules.lifecycle import CaseState, Hold
+from consent.rules.lifecycle import CaseState, Hold, Search
 from registry.models import Collection, Image
+
+KINDS = ("request", "dispute", "copy")
 
 
 class Case(models.Model):
-    """A request by somebody without an account, or a dispute over the same bytes."""
+    """A request by somebody without an account, a dispute over the same bytes, or a copy of a protected image."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     reference = models.CharField(max_length=16, unique=True)
     collection = models.ForeignKey(Collection, null=True, on_delete=models.PROTECT, related_name="cases")
-    kind = models.CharField(max_length=16, choices=[("request", "request"), ("dispute", "dispute")])
+    kind = models.CharField(max_length=16, choices=[(kind, kind) for kind in KINDS])
     state = models.CharField(max_length=16, default=CaseState.ACKNOWLEDGED)
+    search = models.CharField(max_length=16, default=Search.NONE)
     contact = models.CharField(max_length=254, blank=True)
     asked = models.CharField(max_length=80, help_text="the digest or image number asked about")
     opened_at = models.DateTimeField()
@@ -27,16 +30,32 @@ class Case(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(condition=models.Q(state__in=list(CaseState)), name="case_state_is_known"),
+            models.CheckConstraint(condition=models.Q(kind__in=KINDS), name="case_kind_is_known"),
+            models.CheckConstraint(condition=models.Q(search__in=list(Search)), name="case_search_is_known"),
         ]
-        indexes = [models.Index(fields=["state", "due_at"], name="case_queue")]
+        indexes = [
+            models.Index(fields=["state", "due_at"], name="case_queue"),
+            models.Index(fields=["opened_at"], condition=models.Q(search=Search.WAITING), name="case_searches"),
+        ]
 
 
 class CaseImage(models.Model):
-    """What a case does to one image: restricted while open, then lifted or revoked."""
+    """What a case does to one image: restricted while open, then lifted or revoked; or only noted.
+
+    `of`: the protected image that it looks like, null where that is the asker's picture or it was named exactly.
+    `distance` (bits) and `likeness` (-1 to 1) are null where nobody measured.
+    """
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="images")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="case_images")
     hold = models.CharField(max_length=16, default=Hold.RESTRICTED)
+    held_at = models.DateTimeField()
+    of = models.ForeignKey(Image, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    distance = models.SmallIntegerField(null=True)
+    alteration = models.CharField(max_length=32, blank=True)
+    likeness = models.FloatField(null=True)
+
+    image_id: UUID
 
     class Meta:
         constraints = [

@@ -9,8 +9,9 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from consent.exclusions.facts import stored_terms
-from consent.models import Standing, Withdrawal
+from consent.models import CaseImage, Standing, Withdrawal
 from consent.rules.decisions import Decided, decide
+from consent.rules.lifecycle import Hold
 from consent.rules.reasons import Decision
 from consentkit import canonical
 from consentkit.entries import Leaf
@@ -33,7 +34,11 @@ class Use:
 
 @dataclass(frozen=True)
 class Picture:
-    """One of a person's pictures as they may see it. `grantable`: they are shown in it and it could be read."""
+    """One of a person's pictures as they may see it.
+
+    `checking`: it is restricted because it looks like another person's picture, and for nothing else. Its contributor
+    learns neither whose nor why.
+    """
 
     image: UUID
     sha256: bytes
@@ -45,6 +50,7 @@ class Picture:
     height: int | None
     brought: bool
     shown: bool
+    checking: bool
     uses: tuple[Use, ...]
     size: int
 
@@ -130,6 +136,7 @@ def _described(person: UUID, images: Sequence[Image], moment: _Moment) -> list[P
     ids = [image.id for image in images]
     standings = Standing.objects.in_bulk(ids)
     shown = set(Depiction.objects.filter(image__in=ids, person=person, confirmed=True).values_list("image", flat=True))
+    checking = _only_compared(ids)
     return [
         Picture(
             image=image.id,
@@ -142,11 +149,19 @@ def _described(person: UUID, images: Sequence[Image], moment: _Moment) -> list[P
             height=image.height,
             brought=image.contributor_id == person,
             shown=image.id in shown,
+            checking=image.id in checking,
             uses=_uses(standings[image.id], moment),
             size=moment.size,
         )
         for image in images
     ]
+
+
+def _only_compared(images: Sequence[UUID]) -> set[UUID]:
+    """Those that cases restrict of which every one is about a copy."""
+    holding = CaseImage.objects.filter(image__in=images, hold=Hold.RESTRICTED).values_list("image", "case__kind")
+    kinds = set(holding)
+    return {image for image, kind in kinds if kind == "copy"} - {image for image, kind in kinds if kind != "copy"}
 
 
 def _uses(standing: Standing, moment: _Moment) -> tuple[Use, ...]:

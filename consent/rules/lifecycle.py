@@ -52,8 +52,18 @@ class Hold(StrEnum):
     """What a case does to one image."""
 
     RESTRICTED = "restricted"
+    NOTED = "noted"  # past the claimant's reach: listed for the steward, and nothing else
     LIFTED = "lifted"
     REVOKED = "revoked"
+
+
+class Search(StrEnum):
+    """How far the search for copies of an asker's picture has come."""
+
+    NONE = "none"  # there is no picture
+    WAITING = "waiting"  # a worker moves next
+    DONE = "done"
+    UNREADABLE = "unreadable"  # a steward decides without it
 
 
 def grant_after(state: GrantState, move: GrantMove) -> GrantState:
@@ -70,6 +80,19 @@ def case_after(state: CaseState, move: CaseMove) -> CaseState:
         return CASE_MOVES[state, move]
     except KeyError:  # a decided case stays decided
         raise MoveRefused(f"a case that is {state} cannot {move}") from None
+
+
+HOLD_MOVES: Final = {
+    (Hold.RESTRICTED, CaseMove.ACCEPT): Hold.REVOKED,
+    (Hold.RESTRICTED, CaseMove.REJECT): Hold.LIFTED,
+    (Hold.NOTED, CaseMove.ACCEPT): Hold.REVOKED,
+    (Hold.NOTED, CaseMove.REJECT): Hold.NOTED,
+}
+
+
+def hold_after(hold: Hold, move: CaseMove, *, same: bool) -> Hold:
+    """What a decision makes of one image. Accepting a case rejects what the steward did not find in it the same."""
+    return HOLD_MOVES[hold, move if same else CaseMove.REJECT]
 
 
 def record_state(lines: set[GrantState]) -> str:

@@ -39,6 +39,11 @@ UNKNOWN: Final = frozenset({Reason.UNFINGERPRINTED, Reason.UNEVIDENCED})
 REMOVE: Final = frozenset({Reason.ERASED, Reason.WITHDRAWN, Reason.REVOKED})
 WAIT: Final = frozenset({Reason.RESTRICTED, Reason.RIGHTS_SIGNAL, Reason.DEPICTED_UNCONFIRMED})
 
+PROTECTING: Final = frozenset({Reason.ERASED, Reason.WITHDRAWN, Reason.REVOKED, Reason.REFUSED, Reason.RESTRICTED})
+"""Copies of an image are looked for while one of these stands against any use of it."""
+FINAL: Final = PROTECTING - {Reason.RESTRICTED}
+"""Of them, those that somebody decided: a suspicion does not spread to copies by itself."""
+
 
 def decision(reason: Reason) -> Decision:
     return Decision.UNKNOWN if reason in UNKNOWN else Decision.EXCLUDED

@@ -27,6 +27,11 @@ class Measured:
 @transaction.atomic(durable=True)
 def register(image: UUID, *, measured: Measured, at: datetime) -> Recorded | None:
     """Accept the fingerprints; None when the image was already decided (a message delivered twice)."""
+    return registered(image, measured=measured, at=at)
+
+
+def registered(image: UUID, *, measured: Measured, at: datetime) -> Recorded | None:
+    """The same inside a transaction that the caller opened, as its last deed."""
     Image.objects.lock_closure([image])  # what was derived from it is restated with it
     locked = Image.objects.get(id=image)
     if locked.state != ImageState.SUBMITTED:

@@ -61,7 +61,11 @@ def _kept() -> Signed | None:
 
 
 def _row_exists(size: int) -> bool:
-    return Checkpoint.objects.filter(size=size).exists()
+    return _note_of(size) is not None
+
+
+def _note_of(size: int) -> str | None:
+    return Checkpoint.objects.filter(size=size).values_list("note", flat=True).first()
 
 
 def _refuse_unless_extends(kept: Signed | None, size: int) -> None:
@@ -82,7 +86,11 @@ def _store_tiles(size: int) -> None:
 
 
 def _sign(kept: Signed | None, size: int) -> str:
-    """Sign once: a size that was already signed keeps its note, byte for byte."""
+    """Sign once: a size that was already signed keeps its note, byte for byte. It may stand in the file alone (a crash
+    after step 5) or in the row alone (an older file was put back in its place).
+    """
+    if published := _note_of(size):
+        return published
     if kept is not None and kept.size == size:
         found = outside.read()
         if found is not None:
@@ -92,6 +100,8 @@ def _sign(kept: Signed | None, size: int) -> str:
 
 @transaction.atomic(durable=True)
 def _store_row(size: int, note: str, at: datetime) -> None:
+    if _row_exists(size):
+        return
     root = tree.root(size) if size else merkle.EMPTY_ROOT
     Checkpoint(size=size, root=root, note=note, signed_at=at).save(force_insert=True)
 

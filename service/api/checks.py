@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from consent.reads.checks import By, Checked, check
 from consent.reads.pipelines import Asker
 from consent.rules.decisions import Decided
-from service.api import arrow, forms
+from service.api import arrow, forms, streams
 from service.api import described as d
 from service.api.doors import PipelineDoor, written
 from service.problems import Problem
@@ -55,13 +55,13 @@ class Checks(PipelineDoor):
     @d.described(
         "check",
         "May these images be used for this purpose, now? One decision a key, in the order asked.",
-        body={"application/json": QUESTION, arrow.MEDIA_TYPE: d.FILE},
+        body={"application/json": QUESTION, streams.MEDIA_TYPE: d.FILE},
         parameters={"purpose": d.PURPOSE, "by": d.TEXT},
         answers={200: ANSWER},
         problems=(413, 415),
     )
     def post(self, request: Request) -> HttpResponseBase:
-        if (request.content_type or "").partition(";")[0].strip().lower() == arrow.MEDIA_TYPE:
+        if streams.is_stream(request):
             return self._streamed(request)
         if request.GET:
             raise Problem("request-ambiguous", "With JSON, the body says it all.")
@@ -74,16 +74,14 @@ class Checks(PipelineDoor):
         )
 
     def _streamed(self, request: Request) -> HttpResponseBase:
-        if request.stream is None:
-            raise Problem("arrow-malformed", "The body is empty. Send an Arrow IPC stream with its Content-Length.")
-        file = arrow.spooled(request.stream, length=int(request.META.get("CONTENT_LENGTH") or 0))
-        schema = arrow.schema_of(file)
-        of = arrow.said(schema, request.GET.dict())
+        file = streams.spooled(request, most=arrow.BODY_BYTES)
+        schema = streams.schema_of(file, arrow.COLUMNS)
+        of = streams.said(schema, request.GET.dict(), arrow.Said)
         require_covered(self.asker, of.purpose)
         found = arrow.answers(file, schema, asker=self.asker, of=of, at=timezone.now())
         return StreamingHttpResponse(
             arrow.rendered(file, schema, of=of, found=found),
-            content_type=arrow.MEDIA_TYPE,
+            content_type=streams.MEDIA_TYPE,
             headers={"Cache-Control": "no-store"},
         )
 

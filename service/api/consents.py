@@ -17,6 +17,7 @@ from service.api import described as d
 from service.api import forms
 from service.api.doors import Door, PersonDoor, answer, written
 from service.api.images import receipt_path
+from service.nudge import nudger
 
 DONE: Final = {"index": d.WHOLE, "receipt": d.TEXT}
 GRANT: Final = d.thing(
@@ -106,6 +107,7 @@ class Withdrawals(PersonDoor):
         taken = withdraw(
             self.person, withdrawing=Withdrawing(asked.images, asked.purposes), at=self.at, idempotency_key=key
         )
+        nudger.protect()
         body = {
             "withdrawal": str(taken.withdrawal),
             "index": taken.index,

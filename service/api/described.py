@@ -49,6 +49,11 @@ def thing(required: Mapping[str, Schema], **optional: Schema) -> Schema:
     }
 
 
+def shown(schema: Schema, example: object) -> Schema:
+    """With an example, which the page fills in."""
+    return {**schema, "example": example}
+
+
 PROBLEM: Final[Schema] = {
     "type": "object",
     "properties": {"type": TEXT, "title": TEXT, "status": WHOLE, "detail": TEXT},

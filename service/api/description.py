@@ -14,8 +14,10 @@ KEY: Final = {
     "scheme": "bearer",
     "description": "A pipeline's key (`crk_…`), or for `me/` a person's token (`crp_…`).",
 }
+READS: Final = ["get", "head"]
 
 openapi = SpectacularJSONAPIView.as_view(
+    http_method_names=READS,
     renderer_classes=[JSONRenderer],
     content_negotiation_class=OneForm,
     custom_settings={"APPEND_COMPONENTS": {"securitySchemes": {"key": KEY}}},
@@ -23,5 +25,5 @@ openapi = SpectacularJSONAPIView.as_view(
 
 # The page's own style sheet is inline, and its icons are data; its scripts are ours alone.
 docs: Any = csp_update({"style-src": [UNSAFE_INLINE], "img-src": [SELF, "data:"]})(
-    SpectacularSwaggerSplitView.as_view(url_name="openapi", content_negotiation_class=OneForm)
+    SpectacularSwaggerSplitView.as_view(http_method_names=READS, url_name="openapi", content_negotiation_class=OneForm)
 )

@@ -20,6 +20,7 @@ NAMES: Final = 100  # more purposes than this are not meant
 IMAGES: Final = 100_000
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 IMAGE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d{1,9})?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII)
 
 
@@ -52,6 +53,25 @@ def strings(name: str, value: object) -> list[str]:
     if not isinstance(value, list) or not all(type(each) is str for each in value):
         raise invalid(name, "is a list of texts")
     return value
+
+
+def flag(name: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise invalid(name, "is true or false")
+    return value
+
+
+def whole(name: str, value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise invalid(name, "is a whole number")
+    return value
+
+
+def digits(name: str, value: object) -> int:
+    """A whole number as text."""
+    if _DIGITS.fullmatch(text(name, value)) is None:
+        raise invalid(name, "is a whole number")
+    return int(f"{value}")
 
 
 def one_of(*words: str) -> Reader:

@@ -11,6 +11,8 @@ from rest_framework.request import Request
 
 from consent.reads.pictures import Event, Picture, Use, history, page, picture
 from consent.reads.pipelines import reach
+from consent.rules.decisions import Decided
+from consent.rules.reasons import Decision, Reason
 from consentkit.formats import REJECTIONS, Slug
 from consentkit.scopes import AUDIENCES, PURPOSES
 from registry.acts.submit import Shown, Statement
@@ -23,6 +25,9 @@ from service.problems import Problem
 from service.uploads import DigestedFile, bring
 
 role: Final = forms.one_of(*Shown)
+
+# What is compared with another person's picture reads as if it were still being read (`Picture.checking`).
+COMPARED: Final = Decided(Decision.UNKNOWN, Reason.UNFINGERPRINTED)
 
 ROLE: Final = {"type": "string", "enum": [shown.value for shown in Shown]}
 STATE: Final = {"type": "string", "enum": [state.value for state in ImageState]}
@@ -175,13 +180,14 @@ def _rejection(slug: str) -> dict[str, str] | None:
 def _by_audience(of: Picture, purpose: str) -> Iterator[tuple[str, dict[str, str | None]]]:
     for use in of.uses:
         if use.purpose == purpose:
-            yield use.audience, _use(use)
+            yield use.audience, _use(use, of)
 
 
-def _use(use: Use) -> dict[str, str | None]:
-    reason = use.decided.reason
+def _use(use: Use, of: Picture) -> dict[str, str | None]:
+    decided = COMPARED if of.checking and use.decided.reason is Reason.RESTRICTED else use.decided
+    reason = decided.reason
     return {
-        "decision": use.decided.decision.value,
+        "decision": decided.decision.value,
         "reason": None if reason is None else reason.word,
         "until": written(use.until) if use.until else None,
     }

@@ -7,21 +7,20 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from consent.acts.open_case import open_case
 from service.api import described as d
 from service.api import forms
 from service.api.doors import Door, answer
 from service.api.images import fields_of, the_file
 from service.api.parsers import FormParser
 from service.limits import require_rate
-from service.requests import asking, evenly
+from service.requests import asking, evenly, lodge
 
 EMAIL: Final = {"type": "string", "format": "email"}
 
 
 @dataclass(frozen=True)
 class Said:
-    """The text fields. A file stands for its digest and is not kept."""
+    """The text fields. A file is kept until the request is decided."""
 
     contact: str = field(metadata=forms.by(forms.text))
     sha256: str | None = field(default=None, metadata=forms.by(forms.text))
@@ -35,7 +34,8 @@ class Requests(Door):
 
     @d.described(
         "request",
-        "Somebody without an account asks about a picture of them. The answer never tells what was found.",
+        "Somebody without an account asks about a picture of them; copies of a file sent are looked for, too. The "
+        "answer never tells what was found.",
         body={"multipart/form-data": d.thing({"contact": EMAIL}, file=d.FILE, sha256=d.DIGEST, image=d.NUMBER)},
         answers={202: d.thing({"reference": d.TEXT})},
         problems=(413, 415),
@@ -47,5 +47,5 @@ class Requests(Door):
             said = forms.read(Said, fields_of(request))
             asked = asking(file=file, **vars(said))
             require_rate(request, contact=asked.contact)
-            opened = open_case(asked.matter, claimant=asked.contact, at=timezone.now())
+            opened = lodge(asked, at=timezone.now())
         return answer({"reference": opened.reference}, status=202)

@@ -2,12 +2,15 @@
 
 from django.urls import path, re_path
 
-from service.api import checks, consents, description, feed, images, requests
+from service.api import checks, consents, description, feed, images, matches, notifications, requests
 
 urlpatterns = [
     path("openapi.json", description.openapi, name="openapi"),
     path("docs", description.docs),
     path("checks", checks.Checks.as_view()),
+    path("matches", matches.Matches.as_view()),
+    path("notifications", notifications.Notifications.as_view()),
+    path("notifications/<uuid:notification>/outcome", notifications.Outcome.as_view()),
     path("snapshot", feed.Snapshot.as_view()),
     re_path(r"^snapshot/parts/(?P<sha256>[0-9a-f]{64})$", feed.Part.as_view()),
     path("deltas", feed.Deltas.as_view()),

@@ -1,6 +1,8 @@
 """The story's people and programs: each speaks to the registry as it would from outside."""
 
+import html
 import os
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +16,8 @@ from service.demo.narrator import Narrator, Wrong
 from service.stack import MANAGE, ROOT, Running
 
 PATIENCE = 60.0  # seconds
+PURPOSE = "ai_training"
+CSRF = "csrfmiddlewaretoken"
 
 
 def manage(registry: Running, *words: str) -> str:
@@ -76,6 +80,86 @@ class Caller:
         self._narrator.answer(f"{asked} → {answer.status_code}", body)
         self._narrator.expect(f"{asked}, status", answer.status_code, wanted)
         return body
+
+
+class Lab(Caller):
+    """A pipeline's program, which asks before it uses a picture."""
+
+    def check(self, digests: list[str]) -> list[tuple[str, str | None]]:
+        """Decision and reason of each, in their order."""
+        body = self.post("checks", {"purpose": PURPOSE, "by": "sha256", "keys": digests}, wanted=200)
+        self._narrator.expect("the keys", [each["key"] for each in body["decisions"]], digests)
+        return [(each["decision"], each["reason"]) for each in body["decisions"]]
+
+    def until_decided_as(self, digest: str, *wanted: str) -> None:
+        """Ask quietly until a worker has done its part, and this is the answer; then aloud."""
+        asked = {"purpose": PURPOSE, "by": "sha256", "keys": [digest]}
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            [answer] = self._http.post("checks", json=asked).json()["decisions"]
+            if (answer["decision"], answer["reason"]) == wanted:
+                break
+            time.sleep(0.2)
+        self._narrator.expect("the decision", self.check([digest]), [wanted])
+
+
+class Steward:
+    """Somebody at the desk, whose browser runs no scripts."""
+
+    def __init__(self, registry: Running, narrator: Narrator, *, token: str) -> None:
+        self._narrator = narrator
+        self._http = httpx2.Client(base_url=registry.url, timeout=30, follow_redirects=True)
+        form = {"token": [token], "csrfmiddlewaretoken": _values(self._http.get("/desk/sign-in").text, CSRF)}
+        answer = self._http.post("/desk/sign-in", data=form)
+        narrator.expect("where the token leads", answer.url.path, "/desk/")
+
+    def find(self, words: str) -> str:
+        """The address of the open case whose row says this."""
+        for row in self._http.get("/desk/").text.split("<tr>"):
+            if words in _text(row) and (link := re.search(r'href="(/desk/cases/[^"]+)"', row)):
+                return link.group(1)
+        raise Wrong(f"no open case says {words!r}")
+
+    def reads(self, address: str) -> str:
+        """What a page says, from its main heading on; the steward sees all of it."""
+        page = self._http.get(address)
+        said = _text(page.text.partition("<main")[2].partition("</main>")[0]).partition(">")[2].strip()
+        self._narrator.answer(f"GET {address} → {page.status_code}", said[said.find("Pictures ") :])
+        self._narrator.expect(f"GET {address}, status", page.status_code, 200)
+        return said
+
+    def kind_of(self, address: str) -> tuple[int, str]:
+        """Status and media type."""
+        answer = self._http.get(address)
+        return answer.status_code, answer.headers["content-type"].partition(";")[0]
+
+    def decides(self, address: str, *, move: str, ground: str) -> None:
+        """As the page has it ticked; through the page that shows what will happen."""
+        page = self._http.get(address).text
+        form = {name: _values(page, name) for name in (CSRF, "seen", "same")}
+        form |= {"move": [move], "ground": [ground]}
+        self._post(f"{address}/check", form)
+        self._post(f"{address}/decide", form)
+
+    def _post(self, address: str, form: Mapping[str, list[str]]) -> None:
+        answer = self._http.post(address, data=dict(form))
+        shown = {name: values for name, values in form.items() if name in ("move", "ground", "same")}
+        self._narrator.answer(f"POST {address} → {answer.status_code}", shown)
+        self._narrator.expect(f"POST {address}, status", answer.status_code, 200)
+
+
+def _values(page: str, name: str) -> list[str]:
+    """What a form's fields of this name would send."""
+    found = [field for field in re.findall(r"<input[^>]+>", page) if f'name="{name}"' in field]
+    sent = [field for field in found if 'type="checkbox"' not in field or " checked" in field]
+    values = [match.group(1) for field in sent if (match := re.search(r'value="([^"]*)"', field))]
+    return list(dict.fromkeys(values))[:1] if name == CSRF else values
+
+
+def _text(page: str) -> str:
+    """What is read at a glance: without what is folded away."""
+    open_ = re.sub(r"<details>.*?</details>", "", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", open_)).split())
 
 
 class Engineer:

@@ -5,11 +5,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from service.demo.actors import Caller, Engineer, manage
+from service.demo.actors import PURPOSE, Caller, Engineer, Lab, Steward, manage
+from service.demo.copies import Copies
 from service.demo.narrator import Narrator
 from service.stack import Running
 
-PURPOSE = "ai_training"
 STRANGER = hashlib.sha256(b"a face that nobody brought").hexdigest()
 
 
@@ -18,9 +18,9 @@ def tell(registry: Running, pictures: list[Path]) -> None:
     narrator = Narrator()
     narrator.step(f"A registry is up at {registry.url}, with an empty log that is already signed")
     narrator.answer("the log's public key", registry.log_key)
-    token = manage(registry, "person", "add", "ines@example.org").split()[-1]
     key = manage(registry, "pipeline", "add", "lab", "--purpose", PURPOSE).split()[-1]
-    ines, lab = Caller(registry, narrator, token=token), Caller(registry, narrator, token=key)
+    ines = _contributor(registry, narrator, "ines@example.org")
+    lab = Lab(registry, narrator, token=key)
     engineer = Engineer(registry, narrator, key=key)
     story = _Story(narrator, ines, lab, engineer)
     images = story.contribute(pictures)
@@ -32,14 +32,19 @@ def tell(registry: Running, pictures: list[Path]) -> None:
     index = story.withdraw_one(first)
     story.prove(index)
     story.filter_again(manifest)
-    story.ask_without_an_account(Caller(registry, narrator), images[1])
+    public = Caller(registry, narrator)
+    copies = Copies(narrator, lab, engineer, _steward(registry, narrator))
+    copies.find_a_withdrawn_picture(pictures[0], image=first[0])
+    copies.hold_an_upload(_contributor(registry, narrator, "max@example.org"), pictures[0])
+    copies.ask_with_a_picture(public, pictures[1], digest=images[1][1])
+    story.ask_without_an_account(public, images[1])
     story.withdraw_all(images)
     narrator.step("Everything is recomputed from the log, and equal")
     narrator.answer("$ manage.py fsck", manage(registry, "fsck"))
 
 
 class _Story:
-    def __init__(self, narrator: Narrator, ines: Caller, lab: Caller, engineer: Engineer) -> None:
+    def __init__(self, narrator: Narrator, ines: Caller, lab: Lab, engineer: Engineer) -> None:
         self.narrator, self.ines, self.lab, self.engineer = narrator, ines, lab, engineer
 
     def contribute(self, pictures: list[Path]) -> list[tuple[str, str]]:
@@ -67,7 +72,7 @@ class _Story:
 
     def ask_before(self, images: list[tuple[str, str]]) -> None:
         self.narrator.step("A pipeline asks before anything was granted, and about a stranger")
-        answers = self._check([digest for _, digest in images] + [STRANGER])
+        answers = self.lab.check([digest for _, digest in images] + [STRANGER])
         wanted = [("excluded", "not_covered")] * len(images) + [("unknown", None)]
         self.narrator.expect("the decisions", answers, wanted)
 
@@ -89,7 +94,7 @@ class _Story:
         self.narrator.step("Ines takes one picture back; whoever asks from now on is told to remove it")
         said = {"images": [first[0]], "purposes": "all"}
         body = self.ines.post("me/withdrawals", said, wanted=201)
-        self.narrator.expect("the decision", self._check([first[1]]), [("excluded", "remove")])
+        self.narrator.expect("the decision", self.lab.check([first[1]]), [("excluded", "remove")])
         self.narrator.step("The same again changes nothing, and says the same")
         again = self.ines.post("me/withdrawals", said, wanted=200)
         self.narrator.expect("the repeated answer", again, body)
@@ -120,18 +125,13 @@ class _Story:
             body = public.send("requests", fields=fields, wanted=202)
             self.narrator.expect("what the answer tells", sorted(body), ["reference"])
         self.narrator.step("What was hit is restricted at once, until a steward decides")
-        self.narrator.expect("the decision", self._check([image[1]]), [("excluded", "wait")])
+        self.narrator.expect("the decision", self.lab.check([image[1]]), [("excluded", "wait")])
 
     def withdraw_all(self, images: list[tuple[str, str]]) -> None:
         self.narrator.step("Ines takes everything back")
         self.ines.post("me/withdrawals", {"images": "all", "purposes": "all"}, wanted=201)
-        answers = self._check([digest for _, digest in images])
+        answers = self.lab.check([digest for _, digest in images])
         self.narrator.expect("the decisions", answers, [("excluded", "remove")] * len(images))
-
-    def _check(self, digests: list[str]) -> list[tuple[str, str | None]]:
-        body = self.lab.post("checks", {"purpose": PURPOSE, "by": "sha256", "keys": digests}, wanted=200)
-        self.narrator.expect("the keys", [each["key"] for each in body["decisions"]], digests)
-        return [(each["decision"], each["reason"]) for each in body["decisions"]]
 
     def _filter(self, manifest: Path, **wanted: int) -> None:
         out = manifest.with_name("permitted.parquet")
@@ -139,6 +139,14 @@ class _Story:
         summary: dict[str, Any] = json.loads(self.engineer.consentkit(*words).splitlines()[-1])
         self.narrator.expect("the summary", {name: summary[name] for name in wanted}, wanted)
         self.narrator.expect("the rows written", _rows(out), wanted["kept"])
+
+
+def _contributor(registry: Running, narrator: Narrator, address: str) -> Caller:
+    return Caller(registry, narrator, token=manage(registry, "person", "add", address).split()[-1])
+
+
+def _steward(registry: Running, narrator: Narrator) -> Steward:
+    return Steward(registry, narrator, token=manage(registry, "steward", "add", "sam@example.org").split()[-1])
 
 
 def _write_manifest(path: Path, digests: list[str]) -> None:

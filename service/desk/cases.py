@@ -1,7 +1,8 @@
-"""The desk: what waits for a steward, each case, and its decision."""
+"""The desk: what waits for a steward, each case with its pictures side by side, and its decision."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -17,11 +18,58 @@ from registry import originals
 from registry.errors import Refusal
 from service import previews, words
 from service.desk.clock import clock
+from service.desk.pairs import pairs, seen_in
 from service.desk.steward import steward
+from service.nudge import nudger
 from service.problems import SLUGS
 
 CLOSED: Final = 100
 REASON: Final = 2_000  # characters
+STILL_LOOKING: Final = 204  # htmx leaves the page as it is
+
+
+@dataclass(frozen=True)
+class Said:
+    """A steward's form. `same`: the pictures that were ticked; `seen`: those that the page showed."""
+
+    move: str
+    ground: str
+    same: frozenset[UUID]
+    seen: frozenset[UUID]
+
+    @classmethod
+    def read(cls, request: HttpRequest) -> Self:
+        """What is no number names no picture."""
+        form = request.POST
+        same, seen = (frozenset(_numbers(form.getlist(name))) for name in ("same", "seen"))
+        return cls(form.get("move", ""), form.get("ground", "").strip(), same & seen, seen)
+
+    @property
+    def ticks(self) -> dict[UUID, bool]:
+        """Of each picture that was shown, whether it was ticked."""
+        return {image: image in self.same for image in self.seen}
+
+    def faults(self, docket: Docket) -> dict[str, str]:
+        faults = {}
+        listed = frozenset(held.image for held in docket.images)
+        if self.move not in set(CaseMove):
+            faults["move"] = _("Choose a decision.")
+        elif docket.open and self.seen != listed:
+            faults["pictures"] = _("More copies were found meanwhile. Look at them too.")
+        elif self.move == CaseMove.ACCEPT and listed and not self.same:
+            faults["pictures"] = _("Tick the pictures that are the same, or reject.")
+        if not self.ground:
+            faults["ground"] = _("Give the reason. It stands in the log.")
+        elif len(self.ground) > REASON:
+            faults["ground"] = _("Give the reason in at most %(most)d characters.") % {"most": REASON}
+        return faults
+
+
+def _numbers(said: list[str]) -> list[UUID]:
+    try:
+        return [UUID(each) for each in said]
+    except ValueError:  # the form was altered
+        return []
 
 
 def _row(docket: Docket, at: datetime) -> dict[str, Any]:
@@ -30,10 +78,7 @@ def _row(docket: Docket, at: datetime) -> dict[str, Any]:
         "clock": clock(docket, at=at),
         "kind": words.CASE_KIND[docket.kind],
         "state": words.CASE_STATE[docket.state],
-        "images": [
-            {"image": held.image, "hold": words.HOLD[held.hold], "preview": originals.preview(held.image).exists()}
-            for held in docket.images
-        ],
+        "count": len(docket.images),
     }
 
 
@@ -59,51 +104,74 @@ def closed(request: HttpRequest, _steward: UUID) -> HttpResponse:
 @require_safe
 @steward
 def one(request: HttpRequest, _steward: UUID, number: UUID) -> HttpResponse:
-    """`/desk/cases/<number>`"""
-    return _page(request, case(number))
+    """`/desk/cases/<number>`. While copies are looked for, the page asks again by itself."""
+    docket = case(number)
+    if request.headers.get("HX-Request") and _looking(docket):
+        return HttpResponse(status=STILL_LOOKING)
+    return _page(request, docket)
 
 
-def _page(request: HttpRequest, docket: Docket, *, status: int = 200, **said: Any) -> HttpResponse:
-    shown = {**_row(docket, timezone.now()), "longest": REASON, **said}
+def _looking(docket: Docket) -> bool:
+    return docket.open and docket.search == "waiting"
+
+
+def _page(
+    request: HttpRequest,
+    docket: Docket,
+    *,
+    said: Said | None = None,
+    faults: dict[str, str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    compared = pairs(docket, ticks=said.ticks if said else {})
+    shown = {
+        **_row(docket, timezone.now()),
+        "pairs": compared,
+        "measured": any(pair.distance is not None for pair in compared),
+        "looking": _looking(docket),
+        "accept": words.ACCEPT[docket.kind],
+        "reject": words.REJECT[docket.kind],
+        "longest": REASON,
+        "said": said,
+        "faults": faults,
+    }
     return render(request, "desk/case.html", shown, status=status)
 
 
 @require_POST
 @steward
 def check(request: HttpRequest, _steward: UUID, number: UUID) -> HttpResponse:
-    """`/desk/cases/<number>/check`: what the decision will do, before it is done."""
-    docket = case(number)
-    move, ground = request.POST.get("move", ""), request.POST.get("ground", "").strip()
-    faults = _faults(move, ground)
-    if faults:
-        return _page(request, docket, faults=faults, move=move, ground=ground, status=422)
-    shown = {**_row(docket, timezone.now()), "move": move, "ground": ground, "accepts": move == CaseMove.ACCEPT}
+    """`/desk/cases/<number>/check`: what the decision will do to each picture, before it is done."""
+    docket, said = case(number), Said.read(request)
+    if faults := said.faults(docket):
+        return _page(request, docket, said=said, faults=faults, status=422)
+    accepts = said.move == CaseMove.ACCEPT
+    shown = {
+        **_row(docket, timezone.now()),
+        "pairs": pairs(docket, ticks=said.ticks),
+        "said": said,
+        "accepts": accepts,
+        "decision": (words.ACCEPT if accepts else words.REJECT)[docket.kind],
+    }
     return render(request, "desk/check.html", shown)
-
-
-def _faults(move: str, ground: str) -> dict[str, str]:
-    faults = {}
-    if move not in set(CaseMove):
-        faults["move"] = _("Choose a decision.")
-    if not ground:
-        faults["ground"] = _("Give the reason. It stands in the log.")
-    elif len(ground) > REASON:
-        faults["ground"] = _("Give the reason in at most %(most)d characters.") % {"most": REASON}
-    return faults
 
 
 @require_POST
 @steward
 def decide(request: HttpRequest, steward: UUID, number: UUID) -> HttpResponse:
     """`/desk/cases/<number>/decide`: the act. Another steward may have been first; the page says so."""
-    move, ground = request.POST.get("move", ""), request.POST.get("ground", "").strip()
-    if faults := _faults(move, ground):
-        return _page(request, case(number), faults=faults, move=move, ground=ground, status=422)
+    said = Said.read(request)
+    if faults := said.faults(case(number)):
+        return _page(request, case(number), said=said, faults=faults, status=422)
     try:
-        resolve_case(number, move=CaseMove(move), ground=ground, steward=steward, at=timezone.now())
+        resolve_case(
+            number, move=CaseMove(said.move), ground=said.ground, steward=steward, at=timezone.now(), same=said.same
+        )
     except Refusal as refusal:  # decided before, or no such case
         status, _title = SLUGS[refusal.slug]
         return _page(request, case(number), faults={"move": refusal.detail}, status=status)
+    originals.discard_asked(number)  # after the commit; what a crash leaves here, the sweep deletes
+    nudger.protect()
     return redirect("desk-case", number=number)
 
 
@@ -111,6 +179,15 @@ def decide(request: HttpRequest, steward: UUID, number: UUID) -> HttpResponse:
 @steward
 def preview(_request: HttpRequest, _steward: UUID, number: UUID, image: UUID) -> FileResponse:
     """`/desk/cases/<number>/images/<image>`: pictures of a case, and no others."""
-    if image not in {held.image for held in case(number).images}:
+    if image not in seen_in(case(number)):
         raise Http404
     return previews.preview(image)
+
+
+@require_http_methods(["GET", "HEAD"])
+@steward
+def asked(_request: HttpRequest, _steward: UUID, number: UUID) -> FileResponse:
+    """`/desk/cases/<number>/asked`: the picture that came with a request, until that is decided."""
+    if not case(number).open:
+        raise Http404
+    return previews.asked_preview(number)

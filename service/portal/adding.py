@@ -121,12 +121,13 @@ def _refused(name: str, why: str) -> Brought:
 
 @dataclass(frozen=True)
 class Line:
-    """One file on the page that follows."""
+    """One file on the page that follows. `waiting`: a worker has not decided on it yet."""
 
     name: str
     text: str
     tone: str
     card: Card | None = None
+    waiting: bool = False
 
 
 @require_safe
@@ -138,12 +139,14 @@ def added(request: HttpRequest, person: UUID) -> HttpResponse:
         return redirect("pictures")
     theirs = {str(each.image): each for each in pictures(person, at=timezone.now())}
     lines = [_line(each, theirs.get(each["image"])) for each in brought]
-    waiting = sum(line.tone == "checking" for line in lines)
+    waiting = any(line.waiting for line in lines)
+    checking = sum(line.tone == "checking" for line in lines)
     allowable = [each["image"] for each in brought if each["image"] in theirs and grantable(theirs[each["image"]])]
     shown = {
         "brought": lines,
         "waiting": waiting,
-        "checked": len(lines) - waiting,
+        "checking": checking,
+        "checked": len(lines) - checking,
         "choices": "&".join(f"pictures={image}" for image in dict.fromkeys(allowable)),
     }
     return render(request, "portal/added.html", shown)
@@ -153,7 +156,7 @@ def _line(brought: Brought, picture: Picture | None) -> Line:
     if picture is None:
         return Line(brought["name"], brought["fault"], "not-accepted")
     [card] = cards([picture])
-    text = card.summary.text
-    if picture.state == ImageState.REGISTERED:
+    text, tone = card.summary.text, card.summary.tone
+    if picture.state == ImageState.REGISTERED and tone != "checking":
         text = _("You had added this before. ") + text if brought["known"] else _("Added. ") + text
-    return Line(brought["name"], text, card.summary.tone, card)
+    return Line(brought["name"], text, tone, card, waiting=picture.state == ImageState.SUBMITTED)

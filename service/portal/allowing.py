@@ -245,6 +245,7 @@ def check(request: HttpRequest, person: UUID) -> HttpResponse:
         "ends": words.day(answers.ends() or asked.longest),
         "generative": words.GENERATIVE in answers.purposes,
         "cards": cards(asked.chosen.pictures[:FEW]),
+        "checking": sum(card.summary.tone == "checking" for card in cards(asked.chosen.pictures)),
         "faults": {"check": refused.detail} if refused else {},
         "slug": refused.slug if refused else "",
         "status": SLUGS[refused.slug][0] if refused else 200,

@@ -72,7 +72,7 @@ def one(request: HttpRequest, person: UUID, image: UUID) -> HttpResponse:
     """`/pictures/<number>`"""
     found = picture(person, image=image, at=timezone.now())
     uses = {(use.purpose, use.audience): use for use in found.uses}
-    rows = [_row(purpose, [uses[purpose, audience] for audience in AUDIENCES]) for purpose in PURPOSES]
+    rows = [_row(found, purpose, [uses[purpose, audience] for audience in AUDIENCES]) for purpose in PURPOSES]
     events = [(event, words.event(event)) for event in reversed(history(person, image=image))]
     return render(
         request,
@@ -81,9 +81,9 @@ def one(request: HttpRequest, person: UUID, image: UUID) -> HttpResponse:
     )
 
 
-def _row(purpose: str, uses: list[Use]) -> dict[str, Any]:
+def _row(shown: Picture, purpose: str, uses: list[Use]) -> dict[str, Any]:
     """One purpose; audiences that are answered alike are one line."""
-    lines = [(words.AUDIENCE[use.audience].name, words.use(use), use.until is not None) for use in uses]
+    lines = [(words.AUDIENCE[use.audience].name, words.use(use, of=shown), use.until is not None) for use in uses]
     alike = len({said for _audience, said, _yes in lines}) == 1
     return {
         "purpose": purpose,

@@ -7,17 +7,18 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
-from consent.acts.open_case import open_case
 from service.limits import require_rate
 from service.problems import SLUGS, Problem
-from service.requests import NUMBER, Asking, asking, evenly
+from service.requests import NUMBER, Asking, asking, evenly, lodge
 from service.uploads import DigestedFile
 
 PLACES: Final = {"sha256": "number", "image": "number", "contact": "contact"}
 
 
+@csrf_exempt  # the check comes in `_lodged`: reading the token reads the form, and a file may be refused half-way
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def request(asked: HttpRequest) -> HttpResponse:
@@ -26,12 +27,17 @@ def request(asked: HttpRequest) -> HttpResponse:
         return render(asked, "portal/request.html", {"contact": _address(asked)})
     with evenly():
         try:
-            understood = _read(asked)
-            require_rate(asked, contact=understood.contact)
+            return _lodged(asked)
         except Problem as problem:  # not understood, or too often; the page says why
             return _again(asked, problem)
-        opened = open_case(understood.matter, claimant=understood.contact, at=timezone.now())
-        return render(asked, "portal/request_done.html", {"reference": opened.reference}, status=202)
+
+
+@csrf_protect
+def _lodged(asked: HttpRequest) -> HttpResponse:
+    understood = _read(asked)
+    require_rate(asked, contact=understood.contact)
+    opened = lodge(understood, at=timezone.now())
+    return render(asked, "portal/request_done.html", {"reference": opened.reference}, status=202)
 
 
 def _read(asked: HttpRequest) -> Asking:
@@ -40,7 +46,7 @@ def _read(asked: HttpRequest) -> Asking:
     number = asked.POST.get("number", "").strip().lower()
     is_image = NUMBER.fullmatch(number) is not None
     return asking(
-        file=file if isinstance(file, DigestedFile) and file.length else None,
+        file=file if isinstance(file, DigestedFile) else None,
         sha256=None if is_image else number or None,
         image=number if is_image else None,
         contact=asked.POST.get("contact", "").strip(),

@@ -15,6 +15,7 @@ from consent.reads.pictures import last_withdrawal, pictures
 from consent.reads.pipelines import Reach, reach
 from consentkit.scopes import PURPOSES
 from service import words
+from service.nudge import nudger
 from service.portal.chosen import Selection, selection
 from service.portal.contributor import contributor
 from service.portal.gallery import cards
@@ -48,6 +49,7 @@ def stop(request: HttpRequest, person: UUID) -> HttpResponse:
 def _stopped(request: HttpRequest, person: UUID, chosen: Selection, purposes: list[str]) -> HttpResponse:
     at = timezone.now()
     withdrawn = withdraw(person, withdrawing=Withdrawing(chosen.numbers, tuple(purposes)), at=at)
+    nudger.protect()
     request.session[DONE] = {
         "index": withdrawn.index,
         "at": None if withdrawn.repeated else at.isoformat(),

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from consentkit.fingerprints import phash, preparation
+from consentkit.fingerprints import preparation
+from consentkit.fingerprints.perception import Perceived, perceived
 from consentkit.formats import (
     ASPECT,
     FILE_BYTES,
@@ -161,10 +162,15 @@ def _accepted(image: Image.Image, size: tuple[int, int], media_type: MediaType) 
     flat = preparation.flatten(image)
     if not flat.visible:
         raise Rejected("image-no-content")
-    small = preparation.upright(preparation.small_of_flat(flat.picture), orientation)
-    if float(np.std(small)) < FLAT:
+    seen = perceived(flat.picture, orientation)
+    if _says_nothing(seen):
         raise Rejected("image-low-information")
     width, height = size if orientation < 5 else size[::-1]
-    return Examined(
-        width, height, media_type, (phash.fingerprint(small),), preview(flat.picture, orientation=orientation)
-    )
+    shown = preview(flat.picture, orientation=orientation)
+    return Examined(width, height, media_type, seen.fingerprints, shown, seen.small.tobytes())
+
+
+def _says_nothing(seen: Perceived) -> bool:
+    """Flat, or nothing but fine grain: without a view no copy of it could ever be found."""
+    flat = float(np.std(preparation.area_reduced(seen.small))) < FLAT
+    return flat or not all(each.bits for each in seen.fingerprints)

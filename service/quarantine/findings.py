@@ -7,20 +7,31 @@ import base64
 import binascii
 import json
 from dataclasses import dataclass
-from typing import Final, Literal, cast
+from typing import Final, cast
 
-from consentkit.fingerprints import BITS, Fingerprint
+from consentkit.fingerprints import ALGORITHM, Fingerprint, pdq, phash, views
+from consentkit.fingerprints.asking import VIEW_BYTES
+from consentkit.fingerprints.perception import CURRENT
 from consentkit.formats import PIXELS, REJECTIONS, MediaType, Rejection, Slug
 
 LINE_BYTES: Final = 2**21
+SMALL_BYTES: Final = views.SIDE**2
+_BYTES: Final = {  # that a fingerprint may have, by algorithm
+    phash.SHORT: range(8, 9),
+    ALGORITHM: range(32, 33),
+    pdq.ALGORITHM: range(32, 33),
+    views.ALGORITHM: range(VIEW_BYTES, views.ASKED * VIEW_BYTES + 1, VIEW_BYTES),
+}
 
 
 @dataclass(frozen=True)
 class Examined:
     """A picture that is accepted.
 
-    `width`, `height`: pixels, upright. `preview`: a JPEG of our own making, at most 640 pixels on the long
-    side, upright, without metadata: what pages show, since an upload is never served as it came.
+    `width`, `height`: pixels, upright. `fingerprints`: one of each algorithm of `perception.CURRENT`, in its
+    order, with at least one view. `preview`: a JPEG of our own making, at most 640 pixels on the long side,
+    upright, without metadata: what pages show, since an upload is never served as it came. `small`: 128 x 128
+    luma, upright, row by row, from which views of every kind can be made again without the file.
     """
 
     width: int
@@ -28,6 +39,7 @@ class Examined:
     media_type: MediaType
     fingerprints: tuple[Fingerprint, ...]
     preview: bytes
+    small: bytes
 
 
 class Malformed(ValueError):
@@ -45,6 +57,7 @@ def format_line(finding: Examined | Rejection) -> bytes:
             "media_type": finding.media_type,
             "fingerprints": prints,
             "preview": base64.b64encode(finding.preview).decode(),
+            "small": base64.b64encode(finding.small).decode(),
         }
     ).encode()
 
@@ -71,13 +84,17 @@ def _rejection(slug: object) -> Rejection:
 
 
 def _examined(said: dict[str, object]) -> Examined:
-    width, height, preview = said["width"], said["height"], said["preview"]
-    if type(width) is not int or type(height) is not int or not isinstance(preview, str):
-        raise Malformed("sides or preview")
-    jpeg = base64.b64decode(preview, validate=True)
-    if not (jpeg.startswith(b"\xff\xd8\xff") and jpeg.endswith(b"\xff\xd9")):
-        raise Malformed("preview")
-    return Examined(width, height, _media_type(said["media_type"]), _fingerprints(said["fingerprints"]), jpeg)
+    width, height = said["width"], said["height"]
+    if type(width) is not int or type(height) is not int:
+        raise Malformed("sides")
+    return Examined(
+        width,
+        height,
+        _media_type(said["media_type"]),
+        _fingerprints(said["fingerprints"]),
+        _jpeg(said["preview"]),
+        _small(said["small"]),
+    )
 
 
 def _media_type(said: object) -> MediaType:
@@ -87,8 +104,33 @@ def _media_type(said: object) -> MediaType:
 
 
 def _fingerprints(said: object) -> tuple[Fingerprint, ...]:
-    rows = cast("list[tuple[Literal['phash256'], int, str]]", said)
-    found = tuple(Fingerprint(str(algorithm), int(version), bytes.fromhex(bits)) for algorithm, version, bits in rows)
-    if not found or any(len(each.bits) * 8 != BITS for each in found):
+    rows = cast("list[tuple[object, object, str]]", said)
+    if [(algorithm, version) for algorithm, version, _ in rows] != list(CURRENT.items()):
+        raise Malformed("fingerprints")
+    found = tuple(
+        Fingerprint(algorithm, version, bytes.fromhex(row[2]))
+        for (algorithm, version), row in zip(CURRENT.items(), rows, strict=True)
+    )
+    if any(len(each.bits) not in _BYTES[each.algorithm] for each in found):
         raise Malformed("fingerprints")
     return found
+
+
+def _jpeg(said: object) -> bytes:
+    jpeg = _decoded(said)
+    if not (jpeg.startswith(b"\xff\xd8\xff") and jpeg.endswith(b"\xff\xd9")):
+        raise Malformed("preview")
+    return jpeg
+
+
+def _small(said: object) -> bytes:
+    small = _decoded(said)
+    if len(small) != SMALL_BYTES:
+        raise Malformed("small picture")
+    return small
+
+
+def _decoded(said: object) -> bytes:
+    if not isinstance(said, str):
+        raise Malformed("bytes")
+    return base64.b64decode(said, validate=True)

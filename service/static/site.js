@@ -40,6 +40,19 @@ function joinTicks(form) {
   each.forEach((box) => box.addEventListener("change", () => box.checked || (every.checked = false)));
 }
 
+// How much of the first picture is seen over the second.
+function allowFading(pair) {
+  const range = pair.querySelector("[data-fade]");
+  range.parentElement.hidden = false;
+  range.addEventListener("input", () => pair.style.setProperty("--fade", range.value / 100));
+}
+
+function prepareFading() {
+  for (const pair of document.querySelectorAll(".pair:has([data-fade])")) allowFading(pair);
+}
+
+prepareFading();
+document.addEventListener("htmx:afterSwap", prepareFading);
 for (const area of document.querySelectorAll("[data-drop]")) allowDropping(area);
 for (const form of document.querySelectorAll("form[data-gallery]")) joinTicks(form);
 for (const input of document.querySelectorAll("[data-chooses]")) {

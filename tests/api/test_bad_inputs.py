@@ -57,10 +57,12 @@ BODIES = {
 }
 
 
-@pytest.mark.parametrize("path", ["me/grants", "me/withdrawals"])
+@pytest.mark.parametrize("path", ["me/grants", "me/withdrawals", "matches"])
 def test_json_is_read_strictly(world: World, doors: Doors, subtests: pytest.Subtests, path: str) -> None:
-    token = doors.token(world.person("ines"))
+    token = doors.key() if path == "matches" else doors.token(world.person("ines"))
     for row, (body, expected) in BODIES.items():
+        if path == "matches" and expected == "list-too-long":  # it has no list of purposes
+            continue
         with subtests.test(row):
             assert slug(doors.raw(path, token, body)) == expected
 
@@ -163,7 +165,7 @@ def test_94_idempotency_keys(world: World, doors: Doors, subtests: pytest.Subtes
 
 
 def test_96_methods(doors: Doors, subtests: pytest.Subtests) -> None:
-    paths = ("/api/v1/checks", "/api/v1/me/images", "/log/checkpoint", "/api/v1/snapshot")
+    paths = ("/api/v1/checks", "/api/v1/matches", "/api/v1/me/images", "/log/checkpoint", "/api/v1/snapshot")
     for method, path in product(("PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"), paths):
         with subtests.test(f"{method} {path}"):
             answer = doors.client.generic(method, path)

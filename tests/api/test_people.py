@@ -1,13 +1,18 @@
 """What a person's own programs do: bring pictures, permit, take back, keep the receipts."""
 
+import re
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
+
+import pytest
 
 from consentkit.receipts import verify
 from registry import originals
 from registry.log.signer import verifier
+from service.nudge import nudger
 from tests.api.conftest import Doors, slug
-from tests.world import World, opened_collection
+from tests.drawn import jpeg
+from tests.world import World, opened_collection, reason
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(2_000)
 
@@ -34,11 +39,27 @@ def test_somebody_elses_bytes_are_an_image_of_ones_own(world: World, doors: Door
     assert mine.json()["standing"] == theirs.json()["standing"]
 
 
+def test_a_copy_of_anothers_picture_reads_as_still_being_checked(world: World, doors: Doors) -> None:
+    """Its contributor learns neither whose it is nor what became of that."""
+    ines, joan, key = world.person("ines"), world.person("joan"), doors.key()
+    world.image(ines, content=jpeg(1))
+    world.withdraw(ines)
+    world.protect()
+    image = world.upload(joan, jpeg(1, quality=60))
+    world.grant(joan)
+    assert doors.decisions(key, image) == [("excluded", "wait")]
+    page = doors.get(f"me/images/{image}", doors.token(joan))
+    told = page.json()["standing"]["ai_training"]["research"]
+    assert told == {"decision": "unknown", "reason": "unfingerprinted", "until": None}
+    assert not {"restricted", "case_opened"} & set(re.findall(r"\w+", page.content.decode()))
+    assert doors.get("me/images", doors.token(joan)).json()["images"][0]["standing"] == page.json()["standing"]
+
+
 def test_the_story_of_one_picture(world: World, doors: Doors) -> None:
     ines = world.person("ines")
     token, key = doors.token(ines), doors.key()
-    image = doors.upload(token, JPEG).json()["image"]
-    world.register(image)
+    image = doors.upload(token, jpeg(1)).json()["image"]
+    world.register(UUID(image))
     body = {"images": [image], "purposes": ["ai_training"]}
     given = doors.post("me/grants", token, body)
     assert (given.status_code, list(given.json())) == (201, ["grant", "index", "receipt"])
@@ -77,6 +98,16 @@ def test_an_exact_repeat_is_the_same_withdrawal(world: World, doors: Doors) -> N
     assert first.json() == again.json()
     world.grant(ines, [image], purposes=["ai_training"])
     assert doors.post("me/withdrawals", token, body).status_code == 201
+
+
+def test_a_withdrawal_tells_the_workers_once_it_is_recorded(
+    world: World, doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ines = world.person("ines")
+    image, token, told = world.image(ines), doors.token(ines), list[str | None]()
+    monkeypatch.setattr(nudger, "protect", lambda: told.append(reason(image)))
+    doors.post("me/withdrawals", token, {"images": "all", "purposes": "all"})
+    assert told == ["withdrawn"]
 
 
 def test_idempotency_keys(world: World, doors: Doors) -> None:

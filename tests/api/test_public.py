@@ -1,25 +1,36 @@
 """Doors without a key: the log, requests, the description, the pages about problems."""
 
+import gc
 import hashlib
+import re
 import time
+from functools import partial
+from itertools import product
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from consent.models import Case
 from consentkit import merkle, tiles
 from consentkit.checkpoints import open_checkpoint
+from registry import originals
 from registry.errors import Refusal
 from registry.log.signer import verifier
 from service import limits
 from service.explanations import EXPLANATIONS
+from service.nudge import nudger
 from service.problems import SLUGS
 from tests.api.conftest import Doors, slug
+from tests.drawn import jpeg
 from tests.world import World, digest_of
 
 BEAT = 0.25
+BYTES, OTHER = jpeg(1), jpeg(2)
 
 
 def test_anybody_can_rebuild_the_checkpoint_from_entries_and_tiles(world: World, doors: Doors) -> None:
@@ -73,28 +84,107 @@ def request(doors: Doors, **form: Any) -> Any:
 
 
 def test_a_hit_and_a_miss_are_one_answer(world: World, doors: Doors) -> None:
-    image = world.image(world.person("ines"), content=b"\xff\xd8\xff the bytes")
+    image = world.image(world.person("ines"), content=BYTES)
     hits = [
         {"image": str(image)},
         {"sha256": digest_of(image).hex()},
-        {"file": SimpleUploadedFile("x", b"\xff\xd8\xff the bytes")},
+        {"file": SimpleUploadedFile("x", BYTES)},
     ]
     misses = [
         {"image": "0" * 8 + str(image)[8:]},
         {"sha256": hashlib.sha256(b"").hexdigest()},
-        {"file": SimpleUploadedFile("x", b"no picture at all")},
+        {"file": SimpleUploadedFile("x", OTHER)},
     ]
     request(doors, contact="warm@example.org", sha256="0" * 64)
+    said = set()
     for form in hits + misses:
         began = time.monotonic()
         answer = request(doors, contact="Who@Example.org", **form)
         lasted = time.monotonic() - began
-        assert (answer.status_code, list(answer.json())) == (202, ["reference"])
-        assert len(answer.json()["reference"]) == 14
+        reference = answer.json()["reference"]
+        said.add((answer.status_code, answer.content.replace(reference.encode(), b""), f"{answer.headers}"))
+        assert len(reference) == 14
         assert lasted >= BEAT
+    assert [(status, body) for status, body, _ in said] == [(202, b'{"reference": ""}')]
     assert Case.objects.filter(contact="who@example.org").count() == 6
     key = doors.key()
     assert doors.decisions(key, image) == [("excluded", "wait")]
+
+
+def test_the_page_says_one_thing_for_hit_and_miss(world: World, doors: Doors) -> None:
+    world.image(world.person("ines"), content=BYTES)
+    said = set()
+    for content in (BYTES, OTHER):
+        before = set(Case.objects.values_list("reference", flat=True))
+        form = {"contact": "who@example.org", "file": SimpleUploadedFile("x", content)}
+        answer = doors.client.post("/requests/new", form)
+        (reference,) = set(Case.objects.values_list("reference", flat=True)) - before
+        page = re.sub(rb'nonce="[^"]*"', b"", answer.content.replace(reference.encode(), b""))
+        said.add((answer.status_code, page, frozenset(answer.headers)))
+    assert [status for status, _, _ in said] == [202]
+
+
+def test_the_picture_is_kept_for_the_search_and_nothing_else_is(world: World, doors: Doors) -> None:
+    answer = request(doors, contact="who@example.org", file=SimpleUploadedFile("x", BYTES))
+    case = Case.objects.get(reference=answer.json()["reference"])
+    assert case.search == "waiting"
+    assert originals.asked(case.id).read_bytes() == BYTES
+    request(doors, contact="who@example.org", sha256="0" * 64)
+    assert Case.objects.get(asked="0" * 64).search == "none"
+    assert files() == [originals.asked(case.id)]
+
+
+def test_a_request_tells_the_workers_whatever_was_hit(
+    world: World, doors: Doors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hit or miss: the same messages, once the case is there."""
+    told: list[str] = []
+    for task in ("protect", "search"):
+        monkeypatch.setattr(nudger, task, partial(lambda name, *_: told.append(f"{name} {Case.objects.count()}"), task))
+    world.image(world.person("ines"), content=BYTES)
+    for number, content in enumerate((BYTES, OTHER), start=1):
+        told.clear()
+        request(doors, contact="who@example.org", file=SimpleUploadedFile("x", content))
+        assert told == [f"protect {number}", f"search {number}"]
+    request(doors, contact="who@example.org", sha256="0" * 64)
+    assert told[2:] == ["protect 3"]
+
+
+NO_PICTURES = {
+    "empty": (b"", 422, "image-empty"),
+    "text": (b"no picture at all", 422, "image-unrecognised"),
+    "SVG": (b"<svg><script/></svg>", 415, "format-not-allowed"),
+    "GIF": (b"GIF89a" + bytes(99), 415, "format-not-allowed"),
+    "too large": (BYTES + bytes(40 * 2**20), 413, "upload-too-large"),
+}
+
+
+@pytest.mark.parametrize("name", NO_PICTURES)
+def test_a_file_that_is_no_picture_is_refused_for_what_it_is(world: World, doors: Doors, name: str) -> None:
+    """Before anything is looked up: the same for bytes that are there."""
+    content, status, expected = NO_PICTURES[name]
+    world.image(world.person("ines"), content=content or b"x", registered=False)
+    began = len(files())
+    answer = request(doors, contact="a@example.org", file=SimpleUploadedFile("x", content))
+    assert (answer.status_code, slug(answer)) == (status, expected)
+    visitor = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    visitor.get("/requests/new")
+    form = {"contact": "a@example.org", "csrfmiddlewaretoken": visitor.cookies["csrf"].value}
+    page = visitor.post("/requests/new", {**form, "file": SimpleUploadedFile("x.jpg", content)})
+    assert page.status_code == status
+    assert page.headers["Content-Type"].startswith("text/html")
+    gc.collect()
+    assert (len(files()), Case.objects.count()) == (began, 0)
+
+
+def test_a_page_from_elsewhere_lodges_nothing(doors: Doors) -> None:
+    visitor = Client(enforce_csrf_checks=True)
+    answer = visitor.post("/requests/new", {"contact": "a@example.org", "number": "0" * 64})
+    assert (answer.status_code, Case.objects.count()) == (403, 0)
+
+
+def files() -> list[Path]:
+    return [path for path in Path(settings.IMAGE_DIR).rglob("*") if path.is_file()]
 
 
 def test_requests_that_say_too_little_or_too_much(world: World, doors: Doors) -> None:
@@ -106,9 +196,18 @@ def test_requests_that_say_too_little_or_too_much(world: World, doors: Doors) ->
     )
     assert slug(request(doors, contact="a@example.org", sha256="A" * 64)) == "digest-malformed"
     assert slug(request(doors, contact="a@example.org", image="x")) == "digest-malformed"
-    assert slug(request(doors, contact="nobody", sha256=digest)) == "field-invalid"
+    for contact in (
+        "nobody",
+        "",
+        f"{'a' * 243}@example.org",
+        "\u0130@example.org",
+        "a@b@example.org",
+        "a@example.org\n",
+    ):
+        assert slug(request(doors, contact=contact, sha256=digest)) == "field-invalid"
     assert slug(request(doors, contact="a@example.org", sha256=digest, name="A")) == "unknown-field"
     assert Case.objects.count() == 0
+    assert request(doors, contact=f"{'a' * 242}@example.org", sha256=digest).status_code == 202
 
 
 def test_asking_often_is_limited(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,12 +225,15 @@ def test_the_description_is_whole(doors: Doors) -> None:
     assert set(found["paths"]) == {
         "/api/v1/checks",
         "/api/v1/deltas",
+        "/api/v1/matches",
         "/api/v1/me/grants",
         "/api/v1/me/images",
         "/api/v1/me/images/{image}",
         "/api/v1/me/receipts/{index}",
         "/api/v1/me/withdrawals",
         "/api/v1/notices/current",
+        "/api/v1/notifications",
+        "/api/v1/notifications/{notification}/outcome",
         "/api/v1/requests",
         "/api/v1/snapshot",
         "/api/v1/snapshot/parts/{sha256}",
@@ -141,6 +243,17 @@ def test_the_description_is_whole(doors: Doors) -> None:
             assert operation["summary"], (path, method)
             problems = [kinds for status, kinds in operation["responses"].items() if int(status) >= 400]
             assert all(list(each["content"]) == ["application/problem+json"] for each in problems)
+    asked = found["paths"]["/api/v1/matches"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert doors.post("matches", doors.key(), asked["example"]).status_code == 200
+
+
+def test_the_description_is_read_and_nothing_else(doors: Doors, subtests: pytest.Subtests) -> None:
+    for path, method in product(("openapi.json", "docs"), ("OPTIONS", "POST", "TRACE", "PUT")):
+        with subtests.test(f"{method} {path}"):
+            answer = doors.client.generic(method, f"/api/v1/{path}")
+            assert (answer.status_code, slug(answer)) == (405, "method-not-allowed")
+            assert answer.headers["Allow"] == "GET, HEAD"
+        assert doors.client.head(f"/api/v1/{path}").status_code == 200
 
 
 def test_the_description_can_be_read_without_the_network(doors: Doors) -> None:

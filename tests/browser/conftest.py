@@ -14,22 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser import browsers
 from tests.browser.visitor import Visitor
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 20_000  # milliseconds; two cores do all of it
 Visit = Callable[..., Visitor]
 
 
 @dataclass(frozen=True)
 class Live:
-    """Where the registry is, where its mail goes, and its log's key."""
+    """Where the registry is, where its data and its mail are, and its log's key."""
 
     url: str
-    mail: Path
+    home: Path
     log_key: str
+
+    @property
+    def mail(self) -> Path:
+        return self.home / "mail"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -76,7 +81,7 @@ def live() -> Iterator[Live]:
         assert serving.stdout is not None
         undo.callback(serving.stdout.close)
         said = json.loads(serving.stdout.readline())
-        yield Live(said["url"], home / "mail", said["log_key"])
+        yield Live(said["url"], home, said["log_key"])
 
 
 def _free_port() -> int:
@@ -90,6 +95,7 @@ def _free_port() -> int:
 def browser() -> Iterator[Browser]:
     """For one module: its driver's loop must not outlive it, since Django's tests run in the same process."""
     with sync_playwright() as driver:
+        expect.set_options(timeout=PATIENCE)
         opened = driver.chromium.launch(executable_path=browsers.executable(), args=browsers.flags())
         yield opened
         opened.close()
@@ -119,7 +125,7 @@ def visit(browser: Browser, live: Live, tmp_path: Path) -> Iterator[Visit]:
 
         def arrive(**options: object) -> Visitor:
             context = browser.new_context(base_url=live.url, **options)
-            context.set_default_timeout(20_000)
+            context.set_default_timeout(PATIENCE)
             windows.callback(context.close)
             return Visitor(context.new_page(), mail=live.mail, desk=tmp_path)
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.utils import timezone
@@ -99,6 +100,61 @@ def test_a_refusal_stands_on_the_page_and_the_answers_stay(visit: Visit) -> None
     ines.press("Go on")
     expect(ines.page.get_by_role("alert")).to_contain_text("Enter a day in the future.")
     expect(ines.page.get_by_label("Until a day that I choose")).to_be_checked()
+
+
+def test_a_notice_that_was_not_read_is_refused_on_the_last_page(visit: Visit) -> None:
+    ines = visit()
+    ines.sign_in("altered-notice@example.com")
+    ines.add(ines.draw(1))
+    ines.follow("Choose what they may be used for")
+    ines.page.locator("input[name=notice]").evaluate(f"field => {{ field.value = '{uuid4()}' }}")
+    ines.press("I have read it, go on")
+    ines.page.get_by_label("Testing").check()
+    ines.press("Go on")
+    ines.page.get_by_label("Research").check()
+    ines.press("Go on")
+    ines.page.get_by_label("As long as the notice allows").check()
+    ines.press("Go on")
+    ines.press("Allow this")
+    expect(ines.page.get_by_role("alert")).to_contain_text("notice")
+    expect(ines.page.get_by_role("link", name="Read the notice that holds now")).to_be_visible()
+    ines.page.goto("/pictures")
+    ines.sees("None of them may be used.")
+
+
+def test_an_upload_that_looks_like_a_stopped_picture_is_only_said_to_be_checked(visit: Visit, steward: Visitor) -> None:
+    ines, max_, sam = visit(), visit(), steward
+    ines.sign_in("stopped@example.com")
+    [picture] = ines.draw(1)
+    ines.add([picture])
+    ines.page.goto("/stop?pictures=all")
+    ines.press("Stop using my pictures")
+    max_.sign_in("held@example.com")
+    max_.bring([max_.altered(picture, off=0.08)])
+    max_.sees("This takes longer than usual.")
+    max_.follow("Choose what they may be used for")
+    max_.allow("Testing")
+    max_.page.goto("/pictures")
+    expect(max_.page.locator(".said")).to_have_text("We are checking this picture.")
+    max_.page.locator(".gallery a").click()
+    expect(max_.page.locator(".said")).to_have_text("We are checking this picture.")
+    told = max_.page.get_by_role("main").inner_text().lower()
+    assert re.findall(r"request|paused|restrict|copy|copies|another|somebody|looks like", told) == []
+
+    sam.page.goto("/desk/")
+    row = sam.page.get_by_role("row").filter(
+        has_text="An upload looks like a picture that must not be used"
+    )  # newest last
+    row.last.get_by_role("link").click()
+    expect(sam.page.get_by_role("img", name="The upload")).to_be_visible()
+    expect(sam.page.get_by_role("img", name="The picture that must not be used")).to_be_visible()
+    sam.sees("Mirrored and cropped")
+    sam.page.get_by_label("It is another picture").check()
+    sam.page.get_by_label("Reason").fill("Taken a second later.")
+    sam.press("Go on")
+    sam.press("Register it as it is")
+    max_.page.goto("/pictures")
+    max_.sees("May be used for: testing (research)")
 
 
 def test_nobody_sees_somebody_elses_picture(visit: Visit) -> None:

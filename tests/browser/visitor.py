@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from urllib.parse import quote
 
+from PIL import Image, ImageOps
 from playwright.sync_api import Page, expect
 
 from service.demo.portraits import draw
@@ -68,13 +69,48 @@ class Visitor:
             drawn.append(path)
         return drawn
 
+    def altered(self, picture: Path, *, off: float = 0.0) -> Path:
+        """Mirrored and saved again; without this share of the side on each side."""
+        with Image.open(picture) as whole:
+            across, down = round(whole.width * off), round(whole.height * off)
+            part = whole.crop((across, down, whole.width - across, whole.height - down))
+        path = self.desk / f"altered-{picture.name}"
+        ImageOps.mirror(part).save(path, "JPEG", quality=85)
+        return path
+
     def add(self, files: list[Path]) -> None:
         """Pictures of themselves; waits until each is checked."""
+        self.bring(files)
+        self.wait_until_checked()
+
+    def bring(self, files: list[Path]) -> None:
+        """Pictures of themselves."""
         self.page.goto("/pictures/add")
         self.page.get_by_label("Pictures", exact=True).set_input_files(files)
         self.page.get_by_label("Me, and nobody else").check()
         self.press("Add these pictures")
-        self.wait_until_checked()
+
+    def ask(self, picture: Path, contact: str) -> str:
+        """Without an account: that is me. The reference."""
+        self.page.goto("/requests/new")
+        self.page.get_by_label("The picture").set_input_files(picture)
+        self.page.get_by_label("Your e-mail address").fill(contact)
+        self.press("Send my request")
+        self.reads("Your request has come")
+        return self.page.locator(".confirmed b").inner_text()
+
+    def compare(self, reference: str, *, pictures: int) -> None:
+        """A steward opens a case, and waits until its pictures have been found."""
+        self.page.goto("/desk/")
+        self.page.get_by_role("link", name=reference).click()
+        looking = self.page.get_by_text("We are still looking for copies.")
+        until = time.monotonic() + 30
+        while looking.is_visible() and time.monotonic() < until:
+            self.page.wait_for_timeout(300)
+            if not self.page.evaluate("typeof htmx !== 'undefined'"):
+                self.follow("Look again")
+        expect(looking).to_have_count(0)
+        expect(self.page.locator(".pair")).to_have_count(pictures)
 
     def wait_until_checked(self) -> None:
         """The page looks again by itself; without scripts the visitor does."""

@@ -189,14 +189,14 @@ def test_a_file_that_is_gone_stops_the_publisher(world: World) -> None:
     assert readiness.doubt(world.at) is None
 
 
-def forgeries(size: int) -> dict[str, str]:
+def forgeries(size: int) -> dict[str, bytes]:
     """What somebody could put in the place of the file, at the size of the real one."""
     real = outside.read()
     assert real is not None
     stranger = Signer.generate(origin())
     root = real[1].split("\n")[2]
     altered = ("B" if root[0] == "A" else "A") + root[1:]
-    return {
+    notes = {
         "by another key": sign_checkpoint(Signed(origin(), size, real[0].root), stranger),
         "another origin": sign_checkpoint(
             Signed("elsewhere/log", size, real[0].root), Signer("elsewhere/log", signer().seed)
@@ -206,9 +206,12 @@ def forgeries(size: int) -> dict[str, str]:
         "empty": "",
         "with more": real[1] + "\n",
     }
+    return {**{name: note.encode() for name, note in notes.items()}, "not text": b"\xff\xfe" + real[1].encode()}
 
 
-@pytest.mark.parametrize("name", ["by another key", "another origin", "another root", "cut", "empty", "with more"])
+@pytest.mark.parametrize(
+    "name", ["by another key", "another origin", "another root", "cut", "empty", "with more", "not text"]
+)
 def test_a_forged_file_is_doubted_and_nothing_is_signed(world: World, name: str) -> None:
     ines, lab = world.person("ines"), world.pipeline()
     image = world.image(ines)
@@ -216,7 +219,7 @@ def test_a_forged_file_is_doubted_and_nothing_is_signed(world: World, name: str)
     world.publish()
     path = Path(settings.CHECKPOINT_DIR) / "checkpoint"
     kept, signed = path.read_text(), Checkpoint.objects.count()
-    path.write_text(forgeries(head_size())[name])
+    path.write_bytes(forgeries(head_size())[name])
     in_doubt(world, "cannot be read")
     assert world.decision(lab, image).decision == "unknown"
     world.person("jo")
@@ -250,6 +253,22 @@ def test_a_file_that_is_behind_is_doubted(world: World) -> None:
     path.write_text(older)
     in_doubt(world, "not the newest")
     path.write_text(newer)
+
+
+def test_a_file_that_is_behind_is_republished(world: World) -> None:
+    """One note a size: the row's comes back, byte for byte, and another turn has nothing to do."""
+    path = Path(settings.CHECKPOINT_DIR) / "checkpoint"
+    older = path.read_text()
+    world.person("ines")
+    world.publish()
+    newer, signed = path.read_text(), Checkpoint.objects.count()
+    path.write_text(older)
+    again = world.publish()
+    assert again is not None
+    assert again.note == path.read_text() == newer
+    assert Checkpoint.objects.count() == signed
+    assert readiness.doubt(world.at) is None
+    assert world.publish() is None
 
 
 def test_an_entry_that_waits_for_long_is_a_doubt(world: World) -> None:

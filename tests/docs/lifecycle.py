@@ -35,7 +35,7 @@ CASES: Final = {
     CaseState.REJECTED: ("dpv:RequestRejected", "nobody"),
 }
 CASE_EFFECTS: Final = {
-    CaseMove.ACCEPT: "the images that it restricted are revoked",
+    CaseMove.ACCEPT: "of the images that it lists, those the steward finds the same are revoked, the others let go",
     CaseMove.REJECT: "the restriction is lifted",
 }
 
@@ -52,8 +52,10 @@ and whose end has passed has expired, and only whoever asks compares the two. A 
 was a grant, until the same person's newer grant of the same purpose to the same audience."""
 
 CASE_TEXT: Final = """\
-A case (`dpv:RightExerciseActivity`) restricts the images that it names exactly as soon as it is opened, within a quota;
-only a steward decides it."""
+A case (`dpv:RightExerciseActivity`) restricts the images that it names exactly as soon as it is opened, and copies of a
+picture that came with it as soon as a worker has found them; both within a quota, past which images are only noted.
+Only a steward decides it, and chooses which of the images are the same. An upload that looks like somebody's protected
+image opens a case of its own, and so do copies found once an image is withdrawn."""
 
 REASON_TEXT: Final = """\
 Strongest first; the first that applies is given. The person and stewards see the reason, a pipeline sees only what it

@@ -1,13 +1,17 @@
 """Nothing that a page may have to say is without words, and none of them is a word of the law or of the core."""
 
 import re
+from itertools import product
 
 import pytest
 
+from consent.models.cases import KINDS
 from consent.rules.lifecycle import CaseState, Hold
 from consent.rules.reasons import Reason
 from consentkit.entries import Kind
 from consentkit.formats import REJECTIONS
+from consentkit.matching.alteration import alteration
+from consentkit.matching.rule import Near
 from consentkit.scopes import AUDIENCES, PURPOSES
 from service import words
 
@@ -21,6 +25,29 @@ def test_every_purpose_audience_reason_kind_and_state_has_words() -> None:
     assert set(words.EVENT) == set(Kind)
     assert set(words.CASE_STATE) == set(CaseState)
     assert set(words.HOLD) == set(Hold)
+    assert set(words.CASE_KIND) == set(words.ACCEPT) == set(words.REJECT) == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("none", "The same part, the same way round"),
+        ("mirrored, cropped", "Mirrored and cropped"),
+        ("turned, framed", "Turned and with something around it"),
+        ("", ""),
+    ],
+)
+def test_what_was_done_to_a_copy(given: str, said: str) -> None:
+    assert words.alteration(given) == said
+
+
+def test_every_alteration_that_matching_names_has_words() -> None:
+    found = {
+        word
+        for orientation, scale in product(range(1, 9), (-9, 0, 9))
+        for word in alteration(Near(0, 0, 0, orientation, scale, down=0, across=0)).split(", ")
+    }
+    assert found == set(words.ALTERED)
 
 
 def told() -> list[str]:

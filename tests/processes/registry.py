@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 from uuid import uuid4
 
 import psycopg
+from PIL import Image
+
+from consentkit.fingerprints import perception
 
 REPOSITORY: Final = Path(__file__).parents[2]
 MANAGE: Final = [sys.executable, str(REPOSITORY / "manage.py")]
@@ -56,15 +59,20 @@ class Registry:
     def pipeline(self, name: str = "lab") -> "Caller":
         return Caller(self.url, self.manage("pipeline", "add", name, "--purpose", "ai_training").split()[-1])
 
+    def link(self) -> psycopg.Connection[Any]:
+        """A connection to the database itself."""
+        return psycopg.connect(json.loads((self.home / "run.json").read_text())["database_url"])
+
+    def rows(self, statement: LiteralString, *said: object) -> list[tuple[Any, ...]]:
+        with self.link() as link:
+            return link.execute(statement, said).fetchall()
+
     def row(self, image: str) -> tuple[str, int, bool]:
-        """State, attempts and whether it is claimed, from the database itself."""
-        address = json.loads((self.home / "run.json").read_text())["database_url"]
-        with psycopg.connect(address) as link:
-            found = link.execute(
-                "SELECT state, attempts, claimed_until > now() FROM registry_image WHERE id = %s", [image]
-            ).fetchone()
-        assert found is not None
-        return found[0], found[1], bool(found[2])
+        """State, attempts and whether it is claimed."""
+        ((state, attempts, claimed),) = self.rows(
+            "SELECT state, attempts, claimed_until > now() FROM registry_image WHERE id = %s", image
+        )
+        return state, attempts, bool(claimed)
 
     def postmaster(self) -> int:
         return int((self.home / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
@@ -91,13 +99,20 @@ class Caller:
 
     def bring(self, content: bytes) -> str:
         """Hand in a picture; its number."""
-        mark = uuid4().hex
-        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
-        body = head.encode() + content + f"\r\n--{mark}--\r\n".encode()
-        kind = {"Content-Type": f"multipart/form-data; boundary={mark}"}
-        said = self._send(urllib.request.Request(f"{self.url}/api/v1/me/images", body, kind))
+        said = self.send_file("/api/v1/me/images", content)
         assert said.status == 201, said.body
         return str(said.json()["image"])
+
+    def send_file(self, path: str, content: bytes, **fields: str) -> Answer:
+        mark = uuid4().hex
+        parts = [
+            f'--{mark}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        ]
+        head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+        body = "".join([*parts, head]).encode() + content + f"\r\n--{mark}--\r\n".encode()
+        kind = {"Content-Type": f"multipart/form-data; boundary={mark}"}
+        return self._send(urllib.request.Request(self.url + path, body, kind))
 
     def grant(self) -> Answer:
         return self.post("/api/v1/me/grants", {"images": "all", "purposes": ["ai_training"]})
@@ -110,6 +125,20 @@ class Caller:
         said = self.post("/api/v1/checks", asked)
         assert said.status == 200, said.body
         return [decided["decision"] for decided in said.json()["decisions"]]
+
+    def matches(self, *pictures: Image.Image) -> Any:
+        """What `POST matches` says of these pictures; their keys are their numbers here."""
+        seen = [perception.perceive(picture).fingerprints[-1].bits.hex() for picture in pictures]
+        said = self.post(
+            "/api/v1/matches",
+            {
+                "purpose": "ai_training",
+                "version": 1,
+                "pictures": [{"key": str(number), "views": views} for number, views in enumerate(seen)],
+            },
+        )
+        assert said.status == 200, said.body
+        return said.json()
 
     def _send(self, request: urllib.request.Request) -> Answer:
         request.add_header("Authorization", f"Bearer {self.secret}")

@@ -1,6 +1,8 @@
 """What a hostile file may cost, and that its child's end is nobody else's."""
 
+import base64
 import io
+import json
 import os
 import signal
 import threading
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from consentkit.fingerprints import perception
 from consentkit.formats import Rejection
 from service.demo.portraits import draw
 from service.quarantine import Crashed, Examined, Limits, Quarantine
@@ -214,6 +217,15 @@ def test_an_answer_goes_over_the_wire_and_back(quarantine: Quarantine, portrait:
     assert parse_line(format_line(found)) == found
 
 
+def test_what_is_found_is_what_the_picture_itself_says(quarantine: Quarantine, portrait: Path) -> None:
+    found = quarantine.examine(portrait)
+    assert isinstance(found, Examined)
+    seen = perception.perceive(Image.open(portrait))
+    assert found.fingerprints == seen.fingerprints
+    assert {each.algorithm: each.version for each in found.fingerprints} == perception.CURRENT
+    assert found.small == seen.small.tobytes()
+
+
 @pytest.mark.parametrize(
     "line",
     [
@@ -224,18 +236,65 @@ def test_an_answer_goes_over_the_wire_and_back(quarantine: Quarantine, portrait:
         b"[" * 100_000,
         b'{"rejected": "allowed"}',
         b'{"rejected": ["image-corrupt"]}',
-        b'{"width": 1, "height": 1, "media_type": "text/html", "fingerprints": [], "preview": ""}',
-        (
-            b'{"width": 1, "height": 1, "media_type": "image/png",'
-            b' "fingerprints": [["phash256", 1, "00"]], "preview": "/9j/2Q=="}'
-        ),
-        b'{"width": 1, "height": 1, "media_type": "image/png", "fingerprints": 3, "preview": "PGh0bWw+"}',
-        b'{"width": true, "height": 1, "media_type": "image/png", "fingerprints": 3, "preview": "PGh0bWw+"}',
     ],
 )
 def test_a_child_that_was_taken_over_is_not_believed(line: bytes) -> None:
     with pytest.raises(Malformed):
         parse_line(line)
+
+
+HEX = {"phash64": 16, "phash256": 64, "pdq256r": 64, "views256": 66}
+PRINTS = [[algorithm, version, "0" * HEX[algorithm]] for algorithm, version in perception.CURRENT.items()]
+SOUND = {
+    "width": 1,
+    "height": 1,
+    "media_type": "image/png",
+    "fingerprints": PRINTS,
+    "preview": "/9j//9k=",
+    "small": base64.b64encode(bytes(128 * 128)).decode(),
+}
+
+
+def with_print(number: int, said: object) -> list[object]:
+    return [*PRINTS[:number], said, *PRINTS[number + 1 :]]
+
+
+def test_a_sound_line_is_believed() -> None:
+    most = with_print(3, ["views256", 1, "0" * 198 * 2])
+    for prints in (PRINTS, most):
+        assert isinstance(parse_line(json.dumps(SOUND | {"fingerprints": prints}).encode()), Examined)
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"width": True},
+        {"height": 1.5},
+        {"media_type": "text/html"},
+        {"preview": "PGh0bWw+"},
+        {"preview": 3},
+        {"small": base64.b64encode(bytes(128 * 128 - 1)).decode()},
+        {"small": base64.b64encode(bytes(128 * 128 + 1)).decode()},
+        {"small": [0] * 128 * 128},
+        {"fingerprints": 3},
+        {"fingerprints": []},
+        {"fingerprints": PRINTS[:3]},
+        {"fingerprints": [*PRINTS, PRINTS[0]]},
+        {"fingerprints": PRINTS[::-1]},
+        {"fingerprints": with_print(0, ["phash64", 1, "0" * 14])},
+        {"fingerprints": with_print(0, ["phash64", 2, "0" * 16])},
+        {"fingerprints": with_print(0, ["phash63", 1, "0" * 16])},
+        {"fingerprints": with_print(1, ["phash256", 1, "00"])},
+        {"fingerprints": with_print(2, ["pdq256r", 1, 3])},
+        {"fingerprints": with_print(3, ["views256", 1, ""])},
+        {"fingerprints": with_print(3, ["views256", 1, "0" * 64])},
+        {"fingerprints": with_print(3, ["views256", 1, "0" * 33 * 7 * 2])},
+    ],
+    ids=str,
+)
+def test_a_line_that_is_wrong_in_one_thing_is_not_believed(lie: dict[str, object]) -> None:
+    with pytest.raises(Malformed):
+        parse_line(json.dumps(SOUND | lie).encode())
 
 
 def test_the_drawn_portraits_are_all_different_and_all_accepted(quarantine: Quarantine, tmp_path: Path) -> None:
@@ -245,7 +304,7 @@ def test_the_drawn_portraits_are_all_different_and_all_accepted(quarantine: Quar
         path.write_bytes(draw(seed, (256, 320)))
         found = quarantine.examine(path)
         assert isinstance(found, Examined)
-        bits.append(int.from_bytes(found.fingerprints[0].bits))
+        bits.append(int.from_bytes(next(f.bits for f in found.fingerprints if f.algorithm == "phash256")))
     assert min((a ^ b).bit_count() for i, a in enumerate(bits) for b in bits[:i]) > 60
     assert draw(3, (128, 160)) == draw(3, (128, 160))
     assert Image.open(io.BytesIO(draw(3))).size == (640, 800)

@@ -9,6 +9,7 @@ from django.utils import timezone
 from registry.acts.enrol_person import enrol_person
 from registry.acts.issue_token import issue_token
 from service import tokens
+from service.management.address import address
 
 
 class Command(BaseCommand):
@@ -17,7 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         verbs = parser.add_subparsers(dest="verb", required=True)
         add = verbs.add_parser("add", help="enrol the person of an address, or find them, and issue a token")
-        add.add_argument("email", metavar="EMAIL")
+        add.add_argument("email", metavar="EMAIL", type=address)
         parser.add_argument("--home", help="folder of the registry's data (default: var)")
 
     def handle(self, *_args: Any, email: str, **_options: Any) -> None:

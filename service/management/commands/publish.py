@@ -6,7 +6,7 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -24,11 +24,15 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--once", action="store_true", help="one turn, then exit")
+        parser.add_argument(
+            "--once", action="store_true", help="one turn, then exit; refused beside a publisher that runs"
+        )
 
     def handle(self, *_args: Any, once: bool, **_options: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         while not publisher.hold_lock():
+            if once:
+                raise CommandError("Another publisher is running, and signs whatever there is. Nothing was done.")
             time.sleep(1)
         while True:
             try:

@@ -1,0 +1,162 @@
+"""Copies of a picture that the registry holds itself: found by views, and confirmed by pixels.
+
+Nobody outside the desk is told what these find.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import connection
+
+from consent.exclusions import matching
+from consent.models import Pipeline, Protection, Standing
+from consent.models.protections import wait_for_registrations
+from consent.rules.likeness import Likeness, Sighting
+from consent.rules.pictures import pixels, views_of
+from consent.rules.reasons import PROTECTING
+from consentkit.fingerprints.asking import unpacked_many
+from consentkit.fingerprints.pixels import CONFIRMED, likeness
+from consentkit.fingerprints.preparation import Pixels
+from consentkit.fingerprints.views import VERSION, Views, asked, protected
+from consentkit.matching.alteration import alteration
+from consentkit.matching.rule import Near
+from consentkit.matching.sought import Sought
+from consentkit.scopes import scope
+from registry import originals
+from registry.models import Image
+from registry.reads.size import at_one_size
+
+PAGE: Final = 20_000  # stored pictures of at most 198 bytes that are compared together
+
+# Equal bytes are another matter: such an image is held already. And what a steward has revoked as a copy of somebody's
+# picture does not stand against that person.
+PROTECTED: Final = """
+    SELECT image_id FROM consent_standing JOIN registry_image image ON image.id = image_id
+    WHERE image_id = ANY(%(images)s::uuid[]) AND NOT image.held AND contributor_id <> %(contributor)s
+        AND image.sha256 <> %(sha256)s AND reason && %(protecting)s::smallint[] AND NOT EXISTS (
+            SELECT FROM consent_caseimage held JOIN registry_image original ON original.id = held.of_id
+            WHERE held.image_id = image.id AND hold = 'revoked' AND original.contributor_id = %(contributor)s
+        )
+"""
+REGISTERED: Final = """
+    SELECT seen.id, seen.bits, image.id FROM registry_fingerprint seen
+    JOIN registry_image image ON image.id = seen.image_id
+    LEFT JOIN registry_image protected ON protected.id = %(of)s
+    WHERE seen.algorithm = 'views256' AND seen.version = %(version)s AND seen.id > %(after)s AND NOT image.held
+        AND (%(of)s::uuid IS NULL OR image.collection_id = protected.collection_id
+            AND image.contributor_id <> protected.contributor_id)
+    ORDER BY seen.id LIMIT %(limit)s
+"""
+# What pipelines left, of those that ask for a use that stands against the image.
+DEPOSITED: Final = """
+    SELECT deposit.id, deposit.views, pipeline_id, key FROM consent_deposit deposit
+    WHERE deposit.version = %(version)s AND deposit.id > %(after)s AND pipeline_id = ANY(%(pipelines)s)
+    ORDER BY deposit.id LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What an upload looks like, the nearest first, and the newest protection that the search knew."""
+
+    found: tuple[Likeness, ...]
+    seen: int
+
+
+def protected_copies(small: bytes, *, image: UUID) -> Looked:
+    """Protected images of others in the same collection that an uploaded one looks like."""
+    new, picture = Image.objects.get(id=image), pixels(small)
+    with at_one_size():
+        seen = Protection.objects.all().latest_serial()
+        near = matching.current(VERSION).matches(asked(picture), collection=new.collection_id)
+        protecting = _protecting({match.key for match in near}, new)
+    found = [
+        _confirmed(picture, _small(match.key), near=match.near, image=image, of=match.key)
+        for match in near
+        if match.key in protecting
+    ]
+    return Looked(tuple(each for each in found if each), seen)
+
+
+def registered_copies(small: bytes, *, of: UUID | None = None) -> tuple[Likeness, ...]:
+    """Registered images that look like this picture, the nearest first.
+
+    `of`: the protected image whose picture it is; then those of others in its collection, and none is missed that was
+    registered without having been compared with it. None: an asker's picture; then those of the whole registry.
+    Call it outside any transaction: it waits for registrations that are under way.
+    """
+    wait_for_registrations()
+    picture = pixels(small)
+    found = [
+        _confirmed(_small(image), picture, near=near, image=image, of=of)
+        for (image,), near in _sought(protected(picture), REGISTERED, of=of)
+    ]
+    return tuple(sorted((each for each in found if each), key=lambda each: each.distance))
+
+
+def deposited_copies(views: bytes, *, image: UUID) -> tuple[Sighting, ...]:
+    """What pipelines left that looks like an image with these protected views; nobody has the pixels of theirs."""
+    pipelines = _concerned(image)
+    found = _sought(views_of(views), DEPOSITED, pipelines=pipelines)
+    return tuple(Sighting(pipeline, key, image, near.distance, alteration(near)) for (pipeline, key), near in found)
+
+
+def _protecting(images: set[UUID], new: Image) -> set[UUID]:
+    said: dict[str, Any] = {
+        "images": list(images),
+        "contributor": new.contributor_id,
+        "sha256": bytes(new.sha256),
+        "protecting": [int(reason) for reason in PROTECTING],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(PROTECTED, said)
+        return {image for (image,) in cursor.fetchall()}
+
+
+def _concerned(image: UUID) -> list[int]:
+    """Pipelines of the image's collection with a purpose for which it is protected."""
+    standing = Standing.objects.get(image=image)
+    barred = {at for at, reason in enumerate(standing.reason) if reason in PROTECTING}
+    pipelines = Pipeline.objects.filter(collection=standing.collection_id)
+    return [each.serial for each in pipelines if barred & {scope(purpose, each.audience) for purpose in each.purposes}]
+
+
+def _sought(views: Views, statement: str, **asked: Any) -> Iterator[tuple[Any, Near]]:
+    """What the statement names and one picture's protected views match; a page in memory at a time."""
+    sought = Sought(views)
+    for keys, kept in _pages(statement, asked):
+        asking, owners = unpacked_many(kept)
+        for owner, near in sought.among(asking, owners):
+            yield keys[owner], near
+
+
+def _pages(statement: str, asked: dict[str, Any]) -> Iterator[tuple[list[Any], list[bytes]]]:
+    """Keys and packed asking views, by ascending row number."""
+    after, full = 0, True
+    while full:
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"version": VERSION, "after": after, "limit": PAGE, **asked})
+            rows = cursor.fetchall()
+        full = len(rows) == PAGE
+        if rows:
+            after = rows[-1][0]
+            yield [row[2:] for row in rows], [row[1] for row in rows]
+
+
+def _confirmed(
+    copy: Pixels | None, original: Pixels | None, *, near: Near, image: UUID, of: UUID | None
+) -> Likeness | None:
+    """None where the pixels differ, or are not there to be looked at."""
+    if copy is None or original is None:
+        return None
+    alike = likeness(copy, original)
+    return Likeness(image, of, near.distance, alteration(near), alike) if alike >= CONFIRMED else None
+
+
+def _small(image: UUID) -> Pixels | None:
+    try:
+        return pixels(originals.small(image).read_bytes())
+    except FileNotFoundError:  # registered before small pictures were kept
+        return None

@@ -1,0 +1,52 @@
+"""The work that protected images make: their state is the queue."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from django.db import connection
+
+from consent.models import Protection
+from consent.rules.reasons import FINAL
+from consentkit.fingerprints.views import VERSION
+from registry.models import Image
+
+UNSEARCHED: Final = """
+    SELECT image_id, serial FROM consent_protection JOIN consent_standing USING (image_id)
+    WHERE version = %(version)s AND searched_at IS NULL AND serial IS NOT NULL AND NOT held
+        AND reason && %(final)s::smallint[]
+    ORDER BY serial LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True)
+class Unsearched:
+    """An image whose copies nobody has looked for since it was protected at `serial`."""
+
+    image: UUID
+    serial: int
+
+
+def waiting(limit: int) -> list[UUID]:
+    """Images without views of the version that we make, the oldest first."""
+    found = Protection.objects.all().waiting().filter(version=VERSION).order_by("id")
+    return list(found.values_list("image", flat=True)[:limit])
+
+
+def unsearched(limit: int) -> list[Unsearched]:
+    """Images that somebody withdrew or the registry revoked, oldest first. What is only restricted waits: a suspicion
+    does not spread to copies by itself."""
+    with connection.cursor() as cursor:
+        cursor.execute(UNSEARCHED, {"version": VERSION, "final": [int(reason) for reason in FINAL], "limit": limit})
+        return [Unsearched(image, serial) for image, serial in cursor.fetchall()]
+
+
+def views(image: UUID) -> bytes | None:
+    """The protected views of an image, as they are kept; None while it waits for them."""
+    kept = Protection.objects.filter(image=image, version=VERSION).values_list("views", flat=True).first()
+    return bytes(kept) if kept is not None else None
+
+
+def contributor_of(image: UUID) -> UUID:
+    """The pseudonym of whoever brought an image."""
+    return Image.objects.values_list("contributor", flat=True).get(id=image)

@@ -1,0 +1,371 @@
+"""Copies of a protected image among uploads and among what is registered: held for a steward, who decides."""
+
+from uuid import UUID
+
+import pytest
+
+from consent.acts.open_case import Matter, open_case
+from consent.acts.reaching import REACH
+from consent.errors import CaseClosed
+from consent.models import Case, CaseImage
+from consent.reads import cases
+from consent.reads.copies import protected_copies, registered_copies
+from consent.reads.protections import contributor_of
+from consent.rules.lifecycle import CaseMove
+from consent.rules.likeness import Likeness
+from registry import originals
+from registry.errors import NotFound
+from registry.models import Image
+from tests.drawn import jpeg
+from tests.world import World, altered, digest_of, opened_collection, reason
+
+FACE, OTHER = jpeg(3), jpeg(4)
+CROPPED, MIRRORED = altered(FACE, crop=0.8), altered(FACE, mirror=True)
+
+
+def withdrawn(world: World, content: bytes = FACE, name: str = "ines") -> UUID:
+    """A picture that its person took back, with its views made and nothing looked for yet."""
+    ines = world.person(name)
+    image = world.image(ines, content=content)
+    world.grant(ines, [image])
+    world.withdraw(ines, [image])
+    world.protect()
+    return image
+
+
+def small(image: UUID) -> bytes:
+    return originals.small(image).read_bytes()
+
+
+# At upload
+
+
+def test_an_upload_that_is_a_copy_is_registered_and_held(world: World) -> None:
+    image, jo, lab = withdrawn(world), world.person("jo"), world.pipeline()
+    copy, other = world.upload(jo, CROPPED), world.upload(jo, OTHER)
+    world.grant(jo)
+    world.publish()
+    assert Image.objects.get(id=copy).state == "registered"
+    assert (reason(copy), reason(other)) == ("restricted", None)
+    assert world.decision(lab, copy).told == "wait"
+    (docket,) = cases.open_cases()
+    (held,) = docket.images
+    assert (docket.kind, docket.search) == ("copy", "none")
+    assert (held.image, held.of, held.hold, held.alteration) == (copy, image, "restricted", "cropped")
+    assert held.distance is not None
+    assert held.likeness is not None
+    assert held.likeness >= 0.8
+    world.resolve(docket.id, CaseMove.REJECT)
+    assert reason(copy) is None
+
+
+def test_held_as_a_copy_it_protects_nobody_further_by_itself(world: World) -> None:
+    """A suspicion is in the answers (wait), but is not searched for: else it would go from copy to copy."""
+    withdrawn(world)
+    jo, ann = world.person("jo"), world.person("ann")
+    before = world.image(ann, content=altered(FACE, crop=0.9, turn=1))
+    world.upload(jo, CROPPED)
+    world.protect()
+    world.look_back()  # for ines' image: it finds ann's
+    opened = Case.objects.count()
+    world.protect()
+    world.look_back()
+    assert (Case.objects.count(), reason(before)) == (opened, "restricted")
+
+
+def test_ones_own_pictures_are_no_copies(world: World) -> None:
+    withdrawn(world)
+    again = world.upload(world.person("ines"), CROPPED)
+    assert reason(again) == "no_grant"
+    assert not Case.objects.exists()
+
+
+def test_equal_bytes_are_held_already_and_no_copy(world: World) -> None:
+    withdrawn(world)
+    held = world.upload(world.person("jo"), FACE)
+    assert Image.objects.get(id=held).held
+    assert not Case.objects.exists()
+
+
+def test_in_another_collection_it_is_no_copy(world: World) -> None:
+    elsewhere = opened_collection("Voices", at=world.at)
+    ines, jo = world.person("ines"), world.person("jo")
+    world.image(ines, content=FACE, collection=elsewhere)
+    world.withdraw(ines)
+    world.protect()
+    world.upload(jo, CROPPED)
+    assert not Case.objects.exists()
+
+
+def test_of_a_picture_that_is_permitted_again_anybody_may_have_copies(world: World) -> None:
+    withdrawn(world)
+    for audience in ("research", "commercial"):
+        world.grant(world.person("ines"), audience=audience)
+    assert reason(world.upload(world.person("jo"), CROPPED)) == "no_grant"
+
+
+def test_an_upload_repeated_after_a_crash_opens_no_second_case(world: World) -> None:
+    withdrawn(world)
+    jo = world.person("jo")
+    image = world.image(jo, content=CROPPED, registered=False)
+    measured = world.examined(image)
+    for claimant in ("a crash came after this", "then it was done again"):
+        looked = protected_copies(small(image), image=image)
+        opened = open_case(Matter.copy(image, likenesses=looked.found), claimant=claimant, at=world.at)
+    assert Case.objects.get().reference == opened.reference
+    assert reason(image) == "restricted"
+    assert Image.objects.get(id=image).state == "submitted"
+    assert measured.fingerprints
+    world.register(image)
+    assert reason(image) == "restricted"
+
+
+def test_no_quota_lets_a_copy_through(world: World) -> None:
+    withdrawn(world)
+    jo = world.person("jo")
+    copies = [world.upload(jo, altered(FACE, crop=crop)) for crop in (0.95, 0.9, 0.85, 0.8, 0.75)]
+    assert [reason(copy) for copy in copies] == ["restricted"] * len(copies)
+    assert len(copies) > REACH
+
+
+def test_a_revoked_copy_does_not_hold_the_pictures_of_whoever_it_was_copied_from(world: World) -> None:
+    withdrawn(world)
+    ines, jo, ann = (world.person(name) for name in ("ines", "jo", "ann"))
+    copy = world.upload(jo, CROPPED)
+    world.resolve(Case.objects.get().id, CaseMove.ACCEPT)
+    world.protect()
+    for audience in ("research", "commercial"):
+        world.grant(ines, audience=audience)
+    assert reason(copy) == "revoked"
+    assert reason(world.upload(ines, MIRRORED)) == "no_grant"
+    assert reason(world.upload(ann, altered(MIRRORED, crop=0.9))) == "restricted"
+
+
+# Among what is registered
+
+
+def test_what_was_registered_before_is_held_too(world: World) -> None:
+    jo, ann = world.person("jo"), world.person("ann")
+    copies = {world.image(jo, content=CROPPED), world.image(ann, content=MIRRORED)}
+    other = world.image(ann, content=OTHER)
+    for person in (jo, ann):
+        world.grant(person)
+    image = withdrawn(world)
+    assert world.look_back() == 1
+    assert {reason(copy) for copy in copies} == {"restricted"}
+    assert reason(other) is None
+    (docket,) = cases.open_cases()
+    assert {(held.image, held.of, held.hold) for held in docket.images} == {(c, image, "restricted") for c in copies}
+    assert docket.contact == str(world.person("ines"))
+    assert world.look_back() == 0
+
+
+def test_a_search_repeated_after_a_crash_opens_no_second_case(world: World) -> None:
+    world.image(world.person("jo"), content=CROPPED)
+    image = withdrawn(world)
+    matter = Matter.copy(image, likenesses=registered_copies(small(image), of=image))
+    claimant = str(contributor_of(image))
+    first = open_case(matter, claimant=claimant, at=world.at)
+    late = world.image(world.person("ann"), content=MIRRORED)  # and one came meanwhile
+    world.look_back()
+    assert [len(docket.images) for docket in cases.open_cases()] == [1, 1]
+    assert cases.case(first.case).images[0].image != late
+    assert reason(late) == "restricted"
+    again = Matter.copy(image, likenesses=registered_copies(small(image), of=image))
+    assert open_case(again, claimant=claimant, at=world.at).case in {docket.id for docket in cases.open_cases()}
+    assert Case.objects.count() == 2
+
+
+def test_ones_own_and_held_ones_and_other_collections_are_not_touched(world: World) -> None:
+    ines, jo = world.person("ines"), world.person("jo")
+    own = world.image(ines, content=CROPPED)
+    world.image(jo, content=CROPPED)  # held: equal bytes
+    far = world.image(jo, content=MIRRORED, collection=opened_collection("Voices", at=world.at))
+    withdrawn(world)
+    assert world.look_back() == 0
+    assert (reason(own), reason(far)) == ("no_grant", "no_grant")
+
+
+def test_one_person_suspends_few_pictures_of_others_a_day(world: World) -> None:
+    """Past the reach they are listed, and nothing happens to them."""
+    jo = world.person("jo")
+    copies = [world.image(jo, content=altered(FACE, crop=crop)) for crop in (0.95, 0.9, 0.85, 0.8, 0.75)]
+    world.grant(jo)
+    withdrawn(world)
+    world.look_back()
+    assert sorted(map(str, map(reason, copies))) == ["None"] * (len(copies) - REACH) + ["restricted"] * REACH
+    (docket,) = cases.open_cases()
+    assert {held.image for held in docket.images} == set(copies)
+    assert sorted(held.hold for held in docket.images) == ["noted"] * 2 + ["restricted"] * REACH
+    kept = {held.image: held.distance or 0 for held in docket.images if held.hold == "restricted"}
+    assert max(kept.values()) <= min(held.distance or 0 for held in docket.images if held.hold == "noted")
+    later = world.image(jo, content=OTHER)
+    withdrawn(world, altered(OTHER, crop=0.9))
+    world.look_back()
+    assert reason(later) == "no_grant"  # the reach is the person's, not the picture's
+    world.later(days=1, seconds=1)
+    world.publish()
+    again = world.image(jo, content=jpeg(7))
+    withdrawn(world, altered(jpeg(7), crop=0.9))
+    world.look_back()
+    assert reason(again) == "restricted"
+
+
+def test_uploads_and_requests_share_no_quota_with_uploads_held(world: World) -> None:
+    """What is held of others' uploads takes nothing from the reach of whoever is copied."""
+    withdrawn(world)
+    jo = world.person("jo")
+    for crop in (0.95, 0.9, 0.85, 0.8):
+        world.upload(jo, altered(FACE, crop=crop))
+    others = world.image(jo, content=OTHER)
+    withdrawn(world, altered(OTHER, crop=0.9))
+    world.look_back()
+    assert reason(others) == "restricted"
+
+
+def test_copies_of_what_the_registry_revoked_are_listed_and_not_restricted(world: World) -> None:
+    ines, jo = world.person("ines"), world.person("jo")
+    original = world.image(ines, content=FACE)
+    copy = world.image(jo, content=CROPPED)
+    world.grant(ines)
+    world.resolve(world.case(image=copy), CaseMove.ACCEPT)
+    world.protect()
+    assert world.look_back() == 1
+    assert (reason(copy), reason(original)) == ("revoked", None)
+    world.withdraw(jo)
+    world.protect()
+    world.look_back()
+    assert reason(original) is None
+    assert set(CaseImage.objects.filter(image=original).values_list("hold", flat=True)) == {"noted"}
+
+
+# What a steward decides
+
+
+def test_a_steward_chooses_which_are_the_same(world: World) -> None:
+    jo = world.person("jo")
+    copies = [world.image(jo, content=altered(FACE, crop=crop)) for crop in (0.95, 0.9, 0.85, 0.8, 0.75)]
+    world.grant(jo)
+    withdrawn(world)
+    world.look_back()
+    (docket,) = cases.open_cases()
+    restricted = [held.image for held in docket.images if held.hold == "restricted"]
+    noted = [held.image for held in docket.images if held.hold == "noted"]
+    with pytest.raises(NotFound):
+        world.resolve(docket.id, CaseMove.ACCEPT, same=[restricted[0], world.image(jo)])
+    world.resolve(docket.id, CaseMove.ACCEPT, same=[restricted[0], noted[0]])
+    after = {held.image: held.hold for held in cases.case(docket.id).images}
+    assert {after[restricted[0]], after[noted[0]]} == {"revoked"}
+    assert {after[each] for each in restricted[1:]} == {"lifted"}
+    assert after[noted[1]] == "noted"
+    for image in copies:
+        assert reason(image) == ("revoked" if after[image] == "revoked" else None)
+    assert cases.case(docket.id).state == "fulfilled"
+
+
+@pytest.mark.parametrize(
+    ("move", "same", "holds"),
+    [
+        (CaseMove.ACCEPT, None, {"revoked"}),
+        (CaseMove.ACCEPT, (), {"lifted", "noted"}),
+        (CaseMove.REJECT, None, {"lifted", "noted"}),
+    ],
+)
+def test_all_or_none_of_them(world: World, move: CaseMove, same: tuple[UUID, ...] | None, holds: set[str]) -> None:
+    jo = world.person("jo")
+    for crop in (0.95, 0.9, 0.85, 0.8):
+        world.image(jo, content=altered(FACE, crop=crop))
+    withdrawn(world)
+    world.look_back()
+    (docket,) = cases.open_cases()
+    world.resolve(docket.id, move, same=same)
+    assert {held.hold for held in cases.case(docket.id).images} == holds
+
+
+def test_a_request_past_the_reach_lists_what_it_hit(world: World) -> None:
+    ines = world.person("ines")
+    images = [world.image(ines) for _ in range(REACH + 1)]
+    opened = [world.case(image=image) for image in images]
+    (last,) = cases.case(opened[-1]).images
+    assert (last.image, last.hold, last.of, last.distance) == (images[-1], "noted", None, None)
+    world.grant(ines)
+    assert reason(images[-1]) is None
+    world.resolve(opened[-1], CaseMove.ACCEPT)
+    assert reason(images[-1]) == "revoked"
+
+
+def test_of_several_likenesses_of_one_image_the_first_is_kept(world: World) -> None:
+    one, two, new = (world.image(world.person(name)) for name in ("ines", "ann", "jo"))
+    first, second = (Likeness(new, of, distance, "none", 0.9) for of, distance in ((one, 7), (two, 9)))
+    case = open_case(Matter.copy(new, likenesses=(first, second)), claimant="x", at=world.at).case
+    (held,) = cases.case(case).images
+    assert (held.of, held.distance, held.likeness) == (one, 7, 0.9)
+
+
+# Requests with a picture
+
+
+def test_a_request_with_a_picture_restricts_its_copies_once_they_are_searched(world: World) -> None:
+    ines, jo = world.person("ines"), world.person("jo")
+    exact, copy = world.image(ines, content=FACE), world.image(jo, content=CROPPED)
+    far = world.image(jo, content=altered(FACE, turn=1), collection=opened_collection("Voices", at=world.at))
+    other = world.image(jo, content=OTHER)
+    world.grant(ines)
+    case = world.ask(FACE)
+    assert cases.waiting_searches(10) == [case]
+    assert cases.case(case).search == "waiting"
+    assert (reason(exact), reason(copy)) == ("restricted", "no_grant")  # equal bytes at once
+    assert world.search(case) is not None
+    assert (reason(copy), reason(far), reason(other)) == ("restricted", "restricted", "no_grant")
+    docket = cases.case(case)
+    assert (docket.search, cases.waiting_searches(10)) == ("done", [])
+    assert {held.image: held.alteration for held in docket.images} == {exact: "none", copy: "cropped", far: "turned"}
+    assert {held.of for held in docket.images} == {None}
+    assert all(held.distance is not None and held.likeness is not None for held in docket.images)
+    assert world.search(case) is None
+    world.resolve(case, CaseMove.ACCEPT, same=[copy])
+    assert (reason(exact), reason(copy), reason(far)) == (None, "revoked", "no_grant")
+    assert cases.open_case_ids([case]) == set()
+
+
+def test_an_asker_reaches_few_pictures_however_many_requests_wait(world: World) -> None:
+    """The day counts from when a picture was suspended, not from when it was asked about."""
+    jo = world.person("jo")
+    faces = [jpeg(seed, (160, 200)) for seed in range(50, 50 + REACH + 2)]
+    images = [world.image(jo, content=content) for content in faces]
+    asked = [world.ask(altered(content, crop=0.9)) for content in faces]
+    world.later(days=2)
+    for case in asked:
+        world.search(case)
+    assert [reason(image) for image in images] == ["restricted"] * REACH + ["no_grant"] * 2
+    assert [held.hold for held in cases.case(asked[-1]).images] == ["noted"]
+
+
+def test_a_case_decided_before_its_search_stays_decided(world: World) -> None:
+    image = world.image(world.person("jo"), content=CROPPED)
+    case = world.ask(FACE)
+    world.resolve(case, CaseMove.REJECT)
+    assert cases.waiting_searches(10) == []
+    with pytest.raises(CaseClosed):
+        world.search(case)
+    assert reason(image) == "no_grant"
+
+
+def test_an_exact_hit_past_the_reach_is_measured_and_stays_noted(world: World) -> None:
+    jo = world.person("jo")
+    for _ in range(REACH):
+        world.case(image=world.image(jo))
+    exact = world.image(jo, content=FACE)
+    case = world.ask(FACE)
+    world.search(case)
+    (held,) = cases.case(case).images
+    assert (held.image, held.hold, held.distance) == (exact, "noted", 0)
+    assert digest_of(exact)
+
+
+def test_a_copy_without_its_pixels_is_confirmed_by_nobody(world: World) -> None:
+    copy = world.image(world.person("jo"), content=CROPPED)
+    originals.small(copy).unlink()
+    image = withdrawn(world)
+    assert registered_copies(small(image), of=image) == ()
+    assert world.look_back() == 0

@@ -1,0 +1,150 @@
+"""What a steward sees of a case, and decides of each of its pictures; a browser looks at the same pages elsewhere."""
+
+import re
+import secrets
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.test import Client
+from pytest_django import Settings
+
+from consent.reads.cases import case
+from registry import originals
+from registry.acts.enrol_steward import enrol_steward
+from registry.acts.open_account import open_account
+from tests.drawn import jpeg
+from tests.world import World, altered, reason
+
+
+@pytest.fixture(autouse=True)
+def static(settings: Settings, tmp_path: Path) -> None:
+    """There, so that nobody warns of its absence."""
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATIC_ROOT.mkdir()
+
+
+@pytest.fixture
+def sam(world: World) -> Client:
+    """A steward's browser."""
+    account, _ = enrol_steward("sam@registry.example", secret=secrets.token_urlsafe(32), at=world.at)
+    return signed_in(account)
+
+
+def signed_in(account: int) -> Client:
+    client = Client()
+    client.force_login(get_user_model().objects.get(pk=account))
+    return client
+
+
+def asked_about(world: World) -> tuple[UUID, list[UUID]]:
+    """A case that lists two images of two people, and the images in the page's order."""
+    picture = jpeg(7)
+    world.upload(world.person("ines"), picture)
+    world.upload(world.person("max"), altered(picture, mirror=True))
+    number = world.ask(altered(picture))
+    originals.keep_asked_preview(number, picture)
+    world.search(number)
+    return number, [held.image for held in case(number).images]
+
+
+def decide(sam: Client, number: UUID, *, move: str, seen: list[UUID], same: list[UUID]) -> tuple[int, str]:
+    form = {"move": move, "ground": "compared", "seen": seen, "same": same}
+    answers = [sam.post(f"/desk/cases/{number}/{step}", form) for step in ("check", "decide")]
+    return answers[1].status_code, answers[0].content.decode()
+
+
+def test_only_what_is_ticked_is_revoked(world: World, sam: Client) -> None:
+    number, [first, second] = asked_about(world)
+    assert {reason(first), reason(second)} == {"restricted"}
+    status, check = decide(sam, number, move="accept", seen=[first, second], same=[second])
+    assert (status, check.count("it will be revoked")) == (302, 1)
+    assert [reason(first), reason(second)] == ["no_grant", "revoked"]
+
+
+def test_accepting_with_nothing_ticked_is_refused(world: World, sam: Client) -> None:
+    number, images = asked_about(world)
+    status, check = decide(sam, number, move="accept", seen=images, same=[])
+    assert status == 422
+    assert "Tick the pictures that are the same, or reject." in check
+    assert case(number).open
+
+
+def test_what_was_found_after_the_page_was_shown_is_looked_at_first(world: World, sam: Client) -> None:
+    number, [first, second] = asked_about(world)
+    for move in ("accept", "reject"):
+        status, check = decide(sam, number, move=move, seen=[first], same=[first])
+        assert status == 422
+        assert "More copies were found meanwhile." in check
+    assert {reason(first), reason(second)} == {"restricted"}
+
+
+def test_ticks_stay_when_the_form_comes_back(world: World, sam: Client) -> None:
+    number, [first, second] = asked_about(world)
+    form = {"move": "reject", "ground": "", "seen": [first, second], "same": [second]}
+    page = sam.post(f"/desk/cases/{number}/check", form).content.decode()
+    boxes = re.findall(r'name="same" value="([^"]+)"[^>]*?( checked)?>', page)
+    assert boxes == [(str(first), ""), (str(second), " checked")]
+
+
+def test_a_picture_of_another_case_changes_nothing(world: World, sam: Client) -> None:
+    number, images = asked_about(world)
+    stranger = world.image(world.person("jo"))
+    assert decide(sam, number, move="accept", seen=[*images, stranger], same=[stranger])[0] == 422
+    assert decide(sam, number, move="accept", seen=images, same=[stranger])[0] == 422
+    assert reason(stranger) == "no_grant"
+
+
+@pytest.mark.parametrize("move", ["accept", "reject"])
+def test_the_askers_picture_goes_with_the_decision(world: World, sam: Client, move: str) -> None:
+    number, images = asked_about(world)
+    originals.keep_asked_small(number, bytes(16_384))
+    shown = sam.get(f"/desk/cases/{number}/asked")
+    assert (shown.status_code, shown.headers["Content-Type"]) == (200, "image/jpeg")
+    assert "no-store" in shown.headers["Cache-Control"]
+    shown.close()
+    decide(sam, number, move=move, seen=images, same=images)
+    assert list(originals.asked_cases()) == []
+    assert sam.get(f"/desk/cases/{number}/asked").status_code == 404
+    page = sam.get(f"/desk/cases/{number}").content.decode()
+    assert "The picture that came with this request was deleted." in page
+
+
+def test_nothing_of_a_case_is_for_others(world: World) -> None:
+    number, [image, _] = asked_about(world)
+    account = open_account("ines@portal.example").pk
+    for address in ("", "/asked", f"/images/{image}"):
+        assert signed_in(account).get(f"/desk/cases/{number}{address}").status_code == 404
+        assert Client().get(f"/desk/cases/{number}{address}").status_code == 302
+
+
+def test_while_copies_are_looked_for_the_page_says_so(world: World, sam: Client) -> None:
+    world.upload(world.person("ines"), jpeg(7))
+    number = world.ask(jpeg(8))
+    page = f"/desk/cases/{number}"
+    assert "We are still looking for copies." in sam.get(page).content.decode()
+    assert sam.get(page, headers={"HX-Request": "true"}).status_code == 204
+    world.search(number)
+    found = sam.get(page, headers={"HX-Request": "true"})
+    assert "No picture here is a copy of what was asked about." in found.content.decode()
+
+
+def test_a_held_upload_stands_beside_what_it_looks_like(world: World, sam: Client) -> None:
+    ines, max_, picture = world.person("ines"), world.person("max"), jpeg(7)
+    original = world.upload(ines, picture)
+    world.withdraw(ines)
+    world.protect()
+    upload = world.upload(max_, altered(picture, mirror=True))
+    for image in (original, upload):
+        originals.keep_preview(image, picture)
+    row = sam.get("/desk/").content.decode()
+    [number] = re.findall(r"/desk/cases/([0-9a-f-]{36})", row)
+    page = sam.get(f"/desk/cases/{number}").content.decode()
+    shown = re.findall(rf"/desk/cases/{number}/images/([0-9a-f-]{{36}})", page)
+    assert shown == [str(upload), str(original)]
+    for image in shown:
+        answer = sam.get(f"/desk/cases/{number}/images/{image}")
+        assert answer.status_code == 200
+        answer.close()
+    assert "Mirrored" in page

@@ -3,18 +3,25 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Final
 
 from consentkit.checkpoints import Checkpoint as Signed
 from consentkit.errors import ConsentkitError
 from consentkit.fingerprints import golden
 from registry.errors import NotReady
 from registry.log import outside, tree
-from registry.log.publisher import latest
-from registry.log.recorder import head_size
-from registry.models import Entry
+from registry.models.bulk import ask
 
 LONGEST_WAIT = timedelta(seconds=30)
 CLOCK_TOLERANCE = timedelta(seconds=60)
+
+# The log's size; the newest checkpoint's size and when it was signed; since when the first entry behind it waits.
+HEADS: Final = """
+    SELECT head.size, published.size, published.signed_at, waiting.recorded_at
+    FROM registry_loghead head
+    LEFT JOIN LATERAL (SELECT size, signed_at FROM registry_checkpoint ORDER BY size DESC LIMIT 1) published ON true
+    LEFT JOIN registry_entry waiting ON waiting.index = published.size
+"""
 
 
 class LogInDoubt(NotReady):
@@ -59,16 +66,16 @@ def doubt_since(kept: Kept, *, at: datetime) -> Doubt | None:
     """The same inside a snapshot that was taken after `kept` was read."""
     if isinstance(kept, Doubt):
         return kept
-    size, published = head_size(), latest()
+    (((size, published, signed_at, waits_since),),) = ask(HEADS, {})
     if size < kept.size:
         return Doubt(f"the database holds {size} entries, {kept.size} were signed: restore the missing ones")
-    if published is None or _is_behind(kept, published.size):
+    if published is None or _is_behind(kept, published):
         return Doubt("the checkpoint kept outside the database is not the newest")
-    if published.size < kept.size and tree.root(kept.size) != kept.root:
+    if published < kept.size and tree.root(kept.size) != kept.root:
         return Doubt("the entries in the database are not those that were signed")
-    if published.signed_at > at + CLOCK_TOLERANCE:
+    if signed_at > at + CLOCK_TOLERANCE:
         return Doubt("the clock is behind the last checkpoint")
-    if _oldest_waiting_since(published.size, at) > LONGEST_WAIT:
+    if waits_since is not None and at - waits_since > LONGEST_WAIT:
         return Doubt("an entry waits for its checkpoint: is `manage.py publish` running?")
     return None
 
@@ -79,11 +86,6 @@ def _is_behind(kept: Signed, published: int) -> bool:
         return False
     again = kept_outside()
     return isinstance(again, Doubt) or again.size < published
-
-
-def _oldest_waiting_since(published: int, at: datetime) -> timedelta:
-    recorded = Entry.objects.filter(index=published).values_list("recorded_at", flat=True).first()
-    return at - recorded if recorded else timedelta(0)
 
 
 def refuse_grants_in_doubt(at: datetime) -> None:

@@ -2,7 +2,7 @@
 
 Invariants
   * One entry an act, in the act's own transaction (law 3); index dense and in commit order.
-  * The counter row and the entry are the last two statements, so the one global lock is held for milliseconds.
+  * The counter row and the entry are the last statement, so the one global lock is held for milliseconds.
   * Projections have seen the items before the entry exists: rows and log commit together or not at all.
 """
 
@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import transaction
 
-from consentkit.entries import Kind, Leaf, commitment
+from consentkit.entries import SALT_BYTES, Kind, Leaf, commitment
 from consentkit.merkle import items_root
-from registry.models import Commitment, LogHead, Opening
-from registry.models.bulk import insert_many
+from registry.models import LogHead
+from registry.models.bulk import ask, bytea_array, uuid_array
 from registry.rules.items import Item
 
 
@@ -44,10 +44,20 @@ class Recorded:
     at: datetime
 
 
-OPENING: Final = ("act", "position", "salt", "item", "image", "person")
-COMMITMENT: Final = ("act", "position", "commitment")
-COUNT: Final = "UPDATE registry_loghead SET size = size + 1 WHERE id = 1 RETURNING size - 1"
-ENTER: Final = 'INSERT INTO "registry_entry" (index, act, leaf, recorded_at) VALUES (%s, %s, %s, %s)'
+COMMIT_TO: Final = """
+    INSERT INTO registry_opening (act, position, salt, item, image, person)
+    SELECT %(act)s, position - 1, salt, item, image, person
+    FROM unnest(%(salts)s::bytea[], %(items)s::bytea[], %(images)s::uuid[], %(persons)s::uuid[])
+        WITH ORDINALITY AS opening(salt, item, image, person, position);
+    INSERT INTO registry_commitment (act, position, commitment)
+    SELECT %(act)s, position - 1, commitment
+    FROM unnest(%(commitments)s::bytea[]) WITH ORDINALITY AS made(commitment, position)
+"""
+ENTER: Final = """
+    WITH head AS (UPDATE registry_loghead SET size = size + 1 WHERE id = 1 RETURNING size - 1 AS index)
+    INSERT INTO registry_entry (index, act, leaf, recorded_at)
+    SELECT index, %(act)s, %(leaf)s, %(at)s FROM head RETURNING index
+"""
 
 Projection = Callable[[Act, Sequence[Item]], None]
 _projections: list[Projection] = []
@@ -72,19 +82,24 @@ def record(act: Act, items: Sequence[Item]) -> Recorded:
 def _commit_to(act: Act, items: Sequence[Item]) -> list[bytes]:
     if not items:
         raise ValueError("an act touches at least one image or person")
-    openings = [(secrets.token_bytes(32), item.encode(), item.image, item.person) for item in items]
-    commitments = [commitment(salt, item) for salt, item, _, _ in openings]
-    insert_many(Opening, OPENING, ((act.id, at, *opening) for at, opening in enumerate(openings)))
-    insert_many(Commitment, COMMITMENT, ((act.id, at, value) for at, value in enumerate(commitments)))
+    salts = [secrets.token_bytes(SALT_BYTES) for _ in items]
+    encoded = [item.encode() for item in items]
+    commitments = [commitment(salt, item) for salt, item in zip(salts, encoded, strict=True)]
+    parameters = {
+        "act": act.id,
+        "salts": bytea_array(salts),
+        "items": bytea_array(encoded),
+        "images": uuid_array(item.image for item in items),
+        "persons": uuid_array(item.person for item in items),
+        "commitments": bytea_array(commitments),
+    }
+    ask(COMMIT_TO, parameters)
     return commitments
 
 
 def _append(act: Act, leaf: bytes) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(COUNT)
-        (index,) = cursor.fetchone()
-        cursor.execute(ENTER, [index, act.id, leaf, act.at])
-    return int(index)
+    ((number,),) = ask(ENTER, {"act": act.id, "leaf": leaf, "at": act.at})
+    return int(number[0])
 
 
 def head_size() -> int:

@@ -1,7 +1,10 @@
-"""Many rows in one statement: an act over ten thousand images must not spend its second on building SQL."""
+"""Many rows in one statement, and many statements in one round trip: an act over ten thousand images must not spend
+its second on building SQL, nor an act over one image on asking thirty times.
+"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Field, ForeignKey, Lookup, Model
@@ -31,3 +34,26 @@ def insert_many(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
         for row in rows:
             copy.write_row(row)
+
+
+def ask(statements: str, parameters: Mapping[str, Any]) -> list[list[tuple[Any, ...]]]:
+    """Run statements, parted by semicolons, in one round trip; the rows of each in turn, none where it gives none.
+
+    Each sees what was committed before it began, as if it had come alone.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statements, parameters)
+        found = [cursor.fetchall() if cursor.description else []]
+        while cursor.nextset():
+            found.append(cursor.fetchall() if cursor.description else [])
+    return found
+
+
+def uuid_array(values: Iterable[UUID | None]) -> str:
+    """A `uuid[]` parameter as PostgreSQL writes it: psycopg would ask of each element what it is."""
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
+
+
+def bytea_array(values: Iterable[bytes]) -> str:
+    """A `bytea[]` parameter as PostgreSQL writes it."""
+    return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"

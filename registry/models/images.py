@@ -2,11 +2,13 @@
 
 from collections.abc import Collection as Some
 from datetime import datetime, timedelta
+from typing import Final
 from uuid import UUID, uuid4
 
-from django.db import connection, models, transaction
+from django.db import models
 from django.db.models import F, Q
 
+from registry.models.bulk import ask, uuid_array
 from registry.models.collections import Collection
 from registry.models.people import Person
 from registry.rules.lifecycle import ImageState
@@ -15,31 +17,33 @@ CLAIM = timedelta(seconds=30)
 ATTEMPTS = 3
 
 
-CLOSURE = """
+DERIVED: Final = "SELECT derived_id FROM registry_derivation WHERE source_id = ANY(%(images)s::uuid[])"
+CLOSURE: Final = """
     WITH RECURSIVE closure(id) AS (
-        SELECT unnest(%s::uuid[])
+        SELECT unnest(%(images)s::uuid[])
         UNION
         SELECT found.id FROM closure
         CROSS JOIN LATERAL (
             SELECT derived_id AS id FROM registry_derivation WHERE source_id = closure.id
             UNION ALL
             SELECT other.id FROM registry_image this JOIN registry_image other USING (sha256)
-            WHERE %s AND this.id = closure.id
+            WHERE this.id = closure.id
         ) AS found
     )
     SELECT id FROM closure
 """
-
-
-def _closure(images: Some[UUID], *, through_digests: bool) -> set[UUID]:
-    with connection.cursor() as cursor:
-        cursor.execute(CLOSURE, [list(images), through_digests])
-        return {image for (image,) in cursor.fetchall()}
+WANTED: Final = f"SELECT id FROM registry_image WHERE id = ANY(ARRAY({CLOSURE}))"  # noqa: S608 - our own words
+LOCK: Final = f"SAVEPOINT unlocked; {WANTED} ORDER BY id FOR NO KEY UPDATE; {WANTED}"
 
 
 def with_descendants(images: Some[UUID]) -> set[UUID]:
     """These and all that was derived from them, however often."""
-    return _closure(images, through_digests=False)
+    found, fresh = set(images), set(images)
+    while fresh:
+        (rows,) = ask(DERIVED, {"images": uuid_array(fresh)})
+        fresh = {image for (image,) in rows} - found
+        found |= fresh
+    return found
 
 
 class ImageQuerySet(models.QuerySet["Image"]):
@@ -52,18 +56,15 @@ class ImageQuerySet(models.QuerySet["Image"]):
         """Lock these, what was derived from them and what has equal bytes, by id; then look again.
 
         A picture that came meanwhile would be locked out of order, and two such acts would wait for each other:
-        so all locks are let go (a savepoint's end does that), and taken again in order with the newcomer's.
+        so all locks are let go (back to the savepoint), and taken again in order with the newcomer's. The savepoint
+        itself ends with the transaction.
         """
-        wanted = _closure(images, through_digests=True)
+        wanted = {"images": uuid_array(images)}
         while True:
-            mark = transaction.savepoint()
-            list(self.filter(id__any=wanted).locked().values_list("id"))
-            found = _closure(images, through_digests=True)
-            if found <= wanted:
-                transaction.savepoint_commit(mark)
+            _, locked, found = ask(LOCK, wanted)
+            if set(found) <= set(locked):
                 return
-            transaction.savepoint_rollback(mark)
-            wanted |= found
+            ask("ROLLBACK TO SAVEPOINT unlocked", {})
 
     def of(self, person: UUID) -> "ImageQuerySet":
         """A person's images: those they brought, and those they are confirmed to be shown in."""

@@ -79,7 +79,7 @@ def test_law_4_guards_every_table_of_the_log_and_of_what_people_said(world: Worl
         assert sorted(table for (table,) in cursor.fetchall()) == sorted(INSERT_ONLY)
 
 
-def test_law_3_counter_and_entry_are_the_last_two_statements(world: World) -> None:
+def test_law_3_counter_and_entry_are_the_last_statement(world: World) -> None:
     ines = world.person("ines")
     image = world.image(ines, registered=False)
     acts: list[Callable[[], object]] = [
@@ -100,10 +100,10 @@ def test_law_3_counter_and_entry_are_the_last_two_statements(world: World) -> No
             act()
         assert LogHead.objects.get().size > before
         said = [query["sql"].replace('"', "") for query in captured]
-        counted = [at for at, sql in enumerate(said) if sql.startswith("UPDATE registry_loghead")]
-        entered = [at for at, sql in enumerate(said) if sql.startswith("INSERT INTO registry_entry")]
+        counted = [at for at, sql in enumerate(said) if "UPDATE registry_loghead" in sql]
+        entered = [at for at, sql in enumerate(said) if "INSERT INTO registry_entry" in sql]
         assert counted
-        assert entered == [at + 1 for at in counted]
+        assert entered == counted
         assert all(said[at + 1 : at + 2] in ([], ["COMMIT"]) for at in entered)
 
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Final, Literal
 from uuid import UUID
 
-from django.db import connection
-
 from registry.errors import NotFound
 from registry.models import Image, Person
+from registry.models.bulk import ask, uuid_array
 
 Chosen = Sequence[UUID] | Literal["all"]
 
@@ -18,27 +17,38 @@ THEIRS: Final = """
         UNION SELECT image_id FROM registry_depiction WHERE person_id = %(person)s AND confirmed
     ) theirs
 """
-ALL: Final = f"{THEIRS} ORDER BY id"
-CHOSEN: Final = f"{THEIRS} WHERE id = ANY(%(images)s::uuid[]) ORDER BY id"
+THESE: Final = {
+    "all": f"{THEIRS} ORDER BY id",
+    "chosen": f"{THEIRS} WHERE id = ANY(%(images)s::uuid[]) ORDER BY id",
+}
+LOCK: Final = "SELECT id FROM registry_person WHERE id = %(person)s FOR NO KEY UPDATE"
 
 
 def theirs(person: UUID, images: Chosen) -> list[UUID]:
     """The ids meant, in order. Raises NotFound when any is not this person's, in the words for one that does not
     exist."""
-    with connection.cursor() as cursor:
-        if images == "all":
-            cursor.execute(ALL, {"person": person})
-        else:
-            cursor.execute(CHOSEN, {"person": person, "images": list(images)})
-        found = [image for (image,) in cursor.fetchall()]
-    if images != "all" and len(found) != len(set(images)):
-        raise NotFound("At least one of these images is not among yours.")
-    return found
+    (found,) = ask(*_asked(person, images))
+    return _meant(found, images)
 
 
 def lock(person: UUID, images: Chosen) -> list[UUID]:
     """Lock the person, then the images with their closure; the ids meant, in order. Raises NotFound."""
-    Person.objects.locked(person)
-    ids = theirs(person, images)
+    statement, parameters = _asked(person, images)
+    locked, found = ask(f"{LOCK}; {statement}", parameters)
+    if not locked:
+        raise Person.DoesNotExist
+    ids = _meant(found, images)
     Image.objects.lock_closure(ids)
     return ids
+
+
+def _asked(person: UUID, images: Chosen) -> tuple[str, dict[str, object]]:
+    if images == "all":
+        return THESE["all"], {"person": person}
+    return THESE["chosen"], {"person": person, "images": uuid_array(images)}
+
+
+def _meant(found: list[tuple[UUID]], images: Chosen) -> list[UUID]:
+    if images != "all" and len(found) != len(set(images)):
+        raise NotFound("At least one of these images is not among yours.")
+    return [image for (image,) in found]

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from consent.acts.chosen import Chosen, lock
 from consent.errors import (
@@ -22,7 +22,7 @@ from consent.errors import (
     ScopeNotOffered,
     UntilRefused,
 )
-from consent.models import Grant, GrantLine, Notice, WithdrawalLine
+from consent.models import Grant, Notice
 from consent.rules.lifecycle import GrantState, Hold
 from consent.rules.purposes import bits_of, in_order
 from consentkit import canonical
@@ -32,7 +32,7 @@ from registry.errors import Refusal
 from registry.log.readiness import refuse_grants_in_doubt
 from registry.log.recorder import Act, record
 from registry.models import Entry
-from registry.models.bulk import insert_many
+from registry.models.bulk import ask, uuid_array
 from registry.rules.items import Item
 from registry.rules.lifecycle import ImageState
 
@@ -89,6 +89,23 @@ CANDIDATES: Final = """
 """
 
 
+GIVE: Final = """
+    WITH given AS (
+        INSERT INTO consent_grant
+            (id, person_id, notice_id, audience, until, given_at, act, idempotency_key, request_digest)
+        VALUES (%(id)s, %(person)s, %(notice)s, %(audience)s, %(until)s, %(at)s, %(act)s, %(key)s, %(request_digest)s)
+        RETURNING serial
+    )
+    INSERT INTO consent_grantline (grant_id, image_id, purpose, state)
+    SELECT serial, image, purpose, %(given)s
+    FROM given, unnest(%(images)s::uuid[]) AS image, unnest(%(purposes)s::smallint[]) AS purpose;
+    UPDATE consent_withdrawalline line SET in_force = in_force & ~%(bits)s
+    FROM consent_withdrawal withdrawal
+    WHERE withdrawal.serial = line.withdrawal_id AND withdrawal.person_id = %(person)s
+        AND line.image_id = ANY(%(images)s::uuid[]) AND in_force <> 0
+"""
+
+
 @transaction.atomic(durable=True)
 def grant(person: UUID, *, permission: Permission, at: datetime, idempotency_key: str | None = None) -> Granted:
     """Law 1. The person's newest grant of a scope counts, even if it is shorter, and ends their withdrawal of it."""
@@ -100,21 +117,28 @@ def grant(person: UUID, *, permission: Permission, at: datetime, idempotency_key
     images = _grantable(person, chosen, chosen_by_id=permission.images != "all")
     notice = _notice({image.collection for image in images}, permission)
     until = _until(permission.until, notice, at)
-    act = Act.begin(Kind.GRANTED, at=at)
-    given = Grant(
-        person_id=person,
-        notice=notice,
-        audience=permission.audience,
-        until=until,
-        given_at=at,
-        act=act.id,
-        idempotency_key=idempotency_key,
-        request_digest=permission.digest(),
-    )
-    given.save(force_insert=True)
-    _give_lines(given, [image.id for image in images], purposes)
-    recorded = record(act, [_item(given, image.id, purposes) for image in images])
-    return Granted(given.id, recorded.index)
+    act, given = Act.begin(Kind.GRANTED, at=at), uuid4()
+    said = {
+        "id": given,
+        "person": person,
+        "notice": notice.id,
+        "audience": permission.audience,
+        "until": until,
+        "at": at,
+        "act": act.id,
+        "key": idempotency_key,
+        "request_digest": permission.digest(),
+    }
+    ask(GIVE, said | _lines([image.id for image in images], purposes, permission.audience))
+    particulars = {
+        "audience": permission.audience,
+        "grant": str(given),
+        "notice": str(notice.id),
+        "purposes": purposes,
+        "until": int(until.timestamp()),
+    }
+    items = [Item("granted", image=image.id, person=person, particulars=particulars) for image in images]
+    return Granted(given, record(act, items).index)
 
 
 def _repeat(person: UUID, permission: Permission, key: str | None) -> Granted | None:
@@ -141,9 +165,8 @@ def _grantable(person: UUID, chosen: list[UUID], *, chosen_by_id: bool) -> list[
 
 
 def _candidates(person: UUID, images: list[UUID]) -> list[_Candidate]:
-    with connection.cursor() as cursor:
-        cursor.execute(CANDIDATES, {"person": person, "images": images, "revoked": Hold.REVOKED})
-        return [_Candidate(*row) for row in cursor.fetchall()]
+    (found,) = ask(CANDIDATES, {"person": person, "images": uuid_array(images), "revoked": Hold.REVOKED})
+    return [_Candidate(*row) for row in found]
 
 
 def _refusal(image: _Candidate) -> Refusal | None:
@@ -181,20 +204,11 @@ def _until(asked: datetime | None, notice: Notice, at: datetime) -> datetime:
     return until
 
 
-def _give_lines(given: Grant, images: list[UUID], purposes: Sequence[str]) -> None:
-    positions = [PURPOSES.index(purpose) for purpose in purposes]
-    lines = ((given.serial, image, position, GrantState.GIVEN) for image in images for position in positions)
-    insert_many(GrantLine, ("grant_id", "image_id", "purpose", "state"), lines)
-    scopes = bits_of(purposes, audiences=[given.audience])
-    WithdrawalLine.objects.all().lift(given.person_id, images=images, scopes=scopes)
-
-
-def _item(given: Grant, image: UUID, purposes: list[str]) -> Item:
-    particulars = {
-        "audience": given.audience,
-        "grant": str(given.id),
-        "notice": str(given.notice_id),
-        "purposes": purposes,
-        "until": int(given.until.timestamp()),
+def _lines(images: list[UUID], purposes: Sequence[str], audience: str) -> dict[str, object]:
+    """What the lines say: of the grant, one a purpose; of the withdrawals that it ends in part, a bit a scope."""
+    return {
+        "images": uuid_array(images),
+        "purposes": [PURPOSES.index(purpose) for purpose in purposes],
+        "given": GrantState.GIVEN,
+        "bits": bits_of(purposes, audiences=[audience]),
     }
-    return Item("granted", image=image, person=given.person_id, particulars=particulars)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from consent.acts.chosen import Chosen, lock, theirs
 from consent.acts.open_case import Matter, open_case
 from consent.errors import IdempotencyMismatch
-from consent.models import Withdrawal, WithdrawalLine
+from consent.models import Withdrawal
 from consent.rules.lifecycle import GrantMove, GrantState, grant_after
 from consent.rules.purposes import bits_of, in_order
 from consentkit import canonical
@@ -20,18 +20,31 @@ from consentkit.entries import Kind
 from consentkit.scopes import PURPOSES
 from registry.log.recorder import Act, record
 from registry.models import Entry
-from registry.models.bulk import insert_many
+from registry.models.bulk import ask, uuid_array
 from registry.rules.items import Item
 
 # Held images of this person that a dispute has not followed yet.
 HELD: Final = """
     SELECT id, sha256 FROM registry_image image
-    WHERE id = ANY(%(images)s::uuid[]) AND held AND contributor_id = %(person)s AND NOT EXISTS (
+    WHERE held AND contributor_id = %(person)s AND {chosen} AND NOT EXISTS (
         SELECT FROM consent_withdrawalline JOIN consent_withdrawal ON serial = withdrawal_id
         WHERE image_id = image.id AND person_id = %(person)s AND in_force > 0
     )
 """
-END_LINES: Final = """
+REPEATED: Final = """
+    SELECT id, act, EXISTS (SELECT FROM consent_withdrawalline WHERE withdrawal_id = serial AND in_force <> %(bits)s)
+    FROM consent_withdrawal WHERE person_id = %(person)s AND scope_digest = %(scope_digest)s
+    ORDER BY serial DESC LIMIT 1
+"""
+WITHDRAW: Final = """
+    WITH withdrawal AS (
+        INSERT INTO consent_withdrawal
+            (id, person_id, scope_digest, recorded_at, act, idempotency_key, request_digest)
+        VALUES (%(id)s, %(person)s, %(scope_digest)s, %(at)s, %(act)s, %(key)s, %(request_digest)s)
+        RETURNING serial
+    )
+    INSERT INTO consent_withdrawalline (withdrawal_id, image_id, in_force)
+    SELECT serial, image, %(bits)s FROM withdrawal, unnest(%(images)s::uuid[]) AS image;
     UPDATE consent_grantline line SET state = %(after)s
     FROM consent_grant given
     WHERE given.serial = line.grant_id AND given.person_id = %(person)s AND line.image_id = ANY(%(images)s::uuid[])
@@ -68,17 +81,19 @@ def withdraw(person: UUID, *, withdrawing: Withdrawing, at: datetime, idempotenc
     by an act of its own, before. A crash between the two leaves them restricted: the safe side.
     """
     purposes = in_order(withdrawing.purposes)
-    images = theirs(person, withdrawing.images)  # refused before anything is written
-    _by_key(person, withdrawing, idempotency_key)
-    for image, sha256 in _held(person, images):
+    for image, sha256 in _held(person, withdrawing, idempotency_key):
         open_case(Matter.dispute(image, sha256=sha256), claimant=str(person), at=at)
     return _withdraw(person, withdrawing, purposes, at, idempotency_key)
 
 
-def _held(person: UUID, images: list[UUID]) -> list[tuple[UUID, bytes]]:
-    with connection.cursor() as cursor:
-        cursor.execute(HELD, {"person": person, "images": images})
-        found: list[tuple[UUID, bytes]] = cursor.fetchall()
+def _held(person: UUID, withdrawing: Withdrawing, key: str | None) -> list[tuple[UUID, bytes]]:
+    """Whose disputes come first. What the withdrawal itself would refuse is refused before any of them is opened."""
+    chosen = "true" if withdrawing.images == "all" else "id = ANY(%(images)s::uuid[])"
+    images = [] if withdrawing.images == "all" else withdrawing.images
+    (found,) = ask(HELD.format(chosen=chosen), {"person": person, "images": uuid_array(images)})
+    if found:
+        theirs(person, withdrawing.images)
+        _by_key(person, withdrawing, key)
     return found
 
 
@@ -90,21 +105,21 @@ def _withdraw(
     used = _by_key(person, withdrawing, idempotency_key)
     known = _exact_repeat(person, images, purposes)
     if known is not None:
-        return Withdrawn(known.id, Entry.objects.get(act=known.act).index, repeated=True)
-    act = Act.begin(Kind.WITHDRAWN, at=at)
-    withdrawal = Withdrawal(
-        person_id=person,
-        scope_digest=_scope_digest(images, purposes),
-        recorded_at=at,
-        act=act.id,
-        idempotency_key=None if used else idempotency_key,
-        request_digest=withdrawing.digest(),
-    )
-    withdrawal.save(force_insert=True)
-    _protect(withdrawal, images, purposes)
-    _end_lines(person, images, purposes)
-    recorded = record(act, _items(withdrawal, images, purposes))
-    return Withdrawn(withdrawal.id, recorded.index)
+        withdrawal, its_act = known
+        return Withdrawn(withdrawal, Entry.objects.get(act=its_act).index, repeated=True)
+    act, withdrawal = Act.begin(Kind.WITHDRAWN, at=at), uuid4()
+    said = {
+        "id": withdrawal,
+        "person": person,
+        "scope_digest": _scope_digest(images, purposes),
+        "at": at,
+        "act": act.id,
+        "key": None if used else idempotency_key,
+        "request_digest": withdrawing.digest(),
+    }
+    ask(WITHDRAW, said | _scope(images, purposes))
+    recorded = record(act, _items(withdrawal, person, images, purposes))
+    return Withdrawn(withdrawal, recorded.index)
 
 
 def _by_key(person: UUID, withdrawing: Withdrawing, key: str | None) -> Withdrawal | None:
@@ -116,18 +131,14 @@ def _by_key(person: UUID, withdrawing: Withdrawing, key: str | None) -> Withdraw
     return known
 
 
-def _exact_repeat(person: UUID, images: Sequence[UUID], purposes: list[str]) -> Withdrawal | None:
-    """The newest withdrawal of just this, if no grant has come since on any of it."""
-    same = Withdrawal.objects.filter(person=person, scope_digest=_scope_digest(images, purposes))
-    known = same.order_by("-serial").first()
-    if known is None:
-        return None
-    return known if _still_protected(known, purposes) else None
+def _exact_repeat(person: UUID, images: Sequence[UUID], purposes: list[str]) -> tuple[UUID, UUID] | None:
+    """Number and act of the newest withdrawal of just this, if no grant has come since on any of it.
 
-
-def _still_protected(known: Withdrawal, purposes: list[str]) -> bool:
-    """A grant lifts bits of the lines before it, so whole lines are the proof that none came."""
-    return not known.lines.exclude(in_force=bits_of(purposes)).exists()
+    A grant lifts bits of the lines before it, so whole lines are the proof that none came.
+    """
+    asked = {"person": person, "scope_digest": _scope_digest(images, purposes), "bits": bits_of(purposes)}
+    (found,) = ask(REPEATED, asked)
+    return next(((known, act) for known, act, lifted in found if not lifted), None)
 
 
 def _scope_digest(images: Sequence[UUID], purposes: list[str]) -> bytes:
@@ -135,25 +146,20 @@ def _scope_digest(images: Sequence[UUID], purposes: list[str]) -> bytes:
     return hashlib.sha256(said).digest()
 
 
-def _protect(withdrawal: Withdrawal, images: Sequence[UUID], purposes: list[str]) -> None:
-    bits = bits_of(purposes)
-    lines = ((withdrawal.serial, image, bits) for image in images)
-    insert_many(WithdrawalLine, ("withdrawal_id", "image_id", "in_force"), lines)
+def _scope(images: Sequence[UUID], purposes: list[str]) -> dict[str, object]:
+    """What the lines say: of the withdrawal, a bit a scope; of the grants that it ends, one a purpose."""
+    return {
+        "images": uuid_array(images),
+        "bits": bits_of(purposes),
+        "purposes": [PURPOSES.index(purpose) for purpose in purposes],
+        "given": GrantState.GIVEN,
+        "after": grant_after(GrantState.GIVEN, GrantMove.WITHDRAW),
+    }
 
 
-def _end_lines(person: UUID, images: list[UUID], purposes: list[str]) -> None:
-    positions = [PURPOSES.index(purpose) for purpose in purposes]
-    after = grant_after(GrantState.GIVEN, GrantMove.WITHDRAW)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            END_LINES,
-            {"person": person, "images": images, "purposes": positions, "given": GrantState.GIVEN, "after": after},
-        )
-
-
-def _items(withdrawal: Withdrawal, images: Sequence[UUID], purposes: list[str]) -> list[Item]:
+def _items(withdrawal: UUID, person: UUID, images: Sequence[UUID], purposes: list[str]) -> list[Item]:
     """One for each image; a person with none still leaves word that they withdrew."""
-    said = {"purposes": purposes, "withdrawal": str(withdrawal.id)}
+    said = {"purposes": purposes, "withdrawal": str(withdrawal)}
     if not images:
-        return [Item("withdrew", person=withdrawal.person_id, particulars=said)]
-    return [Item("withdrawn", image=image, person=withdrawal.person_id, particulars=said) for image in images]
+        return [Item("withdrew", person=person, particulars=said)]
+    return [Item("withdrawn", image=image, person=person, particulars=said) for image in images]

@@ -1,22 +1,21 @@
 """The facts about images, read from the rows of both tiers."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
-
-from django.db import connection
 
 from consent.models import Standing
 from consent.rules.lifecycle import GrantState, Hold
 from consent.rules.reasons import Reason
 from consent.rules.standings import Facts, Terms, terms
 from consentkit.scopes import PURPOSES, SCOPES, scope
+from registry.models.bulk import ask, uuid_array
 from registry.rules.lifecycle import ImageState
 
-# Two statements whatever the number of images, and plain tuples out: every act reads them.
+# One round trip whatever the number of images, and plain tuples out: every act reads them.
 IMAGES: Final = """
     SELECT id, collection_id, sha256, held, state,
         (SELECT coalesce(bit_or(in_force), 0) FROM consent_withdrawalline WHERE image_id = image.id),
@@ -68,7 +67,9 @@ class _Image(NamedTuple):
 
 def rows(images: Collection[UUID]) -> dict[UUID, Row]:
     """The rows that follow from the facts, for images that are locked together with their descendants."""
-    found, shown = _images(images), _shown(images)
+    described, depicted = ask(f"{IMAGES}; {SHOWN}", {"images": uuid_array(images), "given": GrantState.GIVEN})
+    found = {image: _Image(*columns) for image, *columns in described}
+    shown = _shown(depicted)
     derived: dict[UUID, Terms] = {}
 
     def terms_of(image: UUID) -> Terms:
@@ -93,23 +94,15 @@ def rows(images: Collection[UUID]) -> dict[UUID, Row]:
     return {image: Row(of.collection, of.sha256, of.held, terms_of(image)) for image, of in found.items()}
 
 
-def _images(images: Collection[UUID]) -> dict[UUID, _Image]:
-    with connection.cursor() as cursor:
-        cursor.execute(IMAGES, {"images": list(images)})
-        return {image: _Image(*columns) for image, *columns in cursor.fetchall()}
-
-
-def _shown(images: Collection[UUID]) -> dict[UUID, _Shown]:
+def _shown(depicted: Sequence[tuple[Any, ...]]) -> dict[UUID, _Shown]:
     shown: dict[UUID, _Shown] = defaultdict(_Shown)
-    with connection.cursor() as cursor:
-        cursor.execute(SHOWN, {"images": list(images), "given": GrantState.GIVEN})
-        for image, person, confirmed, purpose, audience, until in cursor.fetchall():
-            of = shown[image]
-            of.confirmed &= confirmed
-            if confirmed and person is not None:
-                granted = of.granted.setdefault(person, [None] * SCOPES)
-                if until is not None:
-                    granted[scope(PURPOSES[purpose], audience)] = until
+    for image, person, confirmed, purpose, audience, until in depicted:
+        of = shown[image]
+        of.confirmed &= confirmed
+        if confirmed and person is not None:
+            granted = of.granted.setdefault(person, [None] * SCOPES)
+            if until is not None:
+                granted[scope(PURPOSES[purpose], audience)] = until
     return shown
 
 

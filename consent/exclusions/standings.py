@@ -3,10 +3,8 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
-
-from django.db import connection
 
 from consent.exclusions.facts import Row, rows, stored_terms
 from consent.exclusions.protecting import await_views
@@ -15,7 +13,7 @@ from consent.rules.reasons import wire
 from consent.rules.standings import Terms
 from consentkit.scopes import FEED_MODULUS, SCOPES, digest_of, row_tail
 from registry.log.recorder import Act
-from registry.models.bulk import insert_many
+from registry.models.bulk import ask, insert_many, uuid_array
 from registry.models.images import with_descendants
 from registry.rules.items import Item
 
@@ -39,8 +37,7 @@ def project(act: Act, items: Sequence[Item]) -> None:
 
 def restate(act: UUID, images: set[UUID]) -> None:
     """Write the rows that changed, then move the totals by what changed; what is protected now waits for its views."""
-    _lock_table("ROW EXCLUSIVE")  # before the rows are read: `rebuild` must not replace them in between
-    before = stored(images)
+    before = _stored_and_kept(images)
     after = rows(images)
     changed = {image: row for image, row in after.items() if before.get(image) != row}
     insert(act, {image: row for image, row in changed.items() if image not in before})
@@ -51,22 +48,26 @@ def restate(act: UUID, images: set[UUID]) -> None:
 
 def stop_restating() -> None:
     """Wait for the acts that have read rows, and keep others from it for the rest of this transaction."""
-    _lock_table("SHARE ROW EXCLUSIVE")
-
-
-def _lock_table(mode: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"LOCK TABLE consent_standing IN {mode} MODE")
+    ask("LOCK TABLE consent_standing IN SHARE ROW EXCLUSIVE MODE", {})
 
 
 def stored(images: set[UUID]) -> dict[UUID, Row]:
     """The rows as they stand."""
-    with connection.cursor() as cursor:
-        cursor.execute(STORED, {"images": list(images)})
-        return {
-            image: Row(collection, sha256, held, stored_terms(tuple(until), tuple(reason)))
-            for image, collection, sha256, held, until, reason in cursor.fetchall()
-        }
+    (found,) = ask(STORED, {"images": uuid_array(images)})
+    return _as_rows(found)
+
+
+def _stored_and_kept(images: set[UUID]) -> dict[UUID, Row]:
+    """The same, and until this transaction ends `rebuild` cannot replace them."""
+    _, found = ask(f"LOCK TABLE consent_standing IN ROW EXCLUSIVE MODE; {STORED}", {"images": uuid_array(images)})
+    return _as_rows(found)
+
+
+def _as_rows(found: Sequence[tuple[Any, ...]]) -> dict[UUID, Row]:
+    return {
+        image: Row(collection, sha256, held, stored_terms(tuple(until), tuple(reason)))
+        for image, collection, sha256, held, until, reason in found
+    }
 
 
 def insert(act: UUID, fresh: Mapping[UUID, Row]) -> None:
@@ -88,10 +89,9 @@ def _update(act: UUID, changed: Mapping[UUID, Row]) -> None:
     alike: dict[tuple[bool, Terms], list[UUID]] = defaultdict(list)
     for image, row in changed.items():
         alike[row.held, row.terms].append(image)
-    with connection.cursor() as cursor:
-        for (held, terms), images in alike.items():
-            until, reason = list(terms.until), list(terms.reason)
-            cursor.execute(UPDATE, {"held": held, "until": until, "reason": reason, "act": act, "images": images})
+    for (held, terms), images in alike.items():
+        said = {"held": held, "until": list(terms.until), "reason": list(terms.reason), "act": act}
+        ask(UPDATE, said | {"images": uuid_array(images)})
 
 
 def digests(image: UUID, row: Row) -> list[int]:
@@ -140,14 +140,5 @@ ADD = """
 
 
 def _add(collection: UUID, count: int, totals: list[int]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            ADD,
-            {
-                "collection": collection,
-                "count": count,
-                "scopes": list(range(SCOPES)),
-                "totals": [str(total) for total in totals],
-                "modulus": str(FEED_MODULUS),
-            },
-        )
+    moved = {"collection": collection, "count": count, "modulus": str(FEED_MODULUS)}
+    ask(ADD, moved | {"scopes": list(range(SCOPES)), "totals": f"{{{','.join(map(str, totals))}}}"})

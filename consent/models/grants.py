@@ -1,6 +1,6 @@
 """Grants and withdrawals: the records of what a person said, with a line for each image."""
 
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.db import models
 
@@ -63,23 +63,12 @@ class Withdrawal(models.Model):
         indexes = [models.Index(fields=["person", "scope_digest"], name="withdrawal_repeat")]
 
 
-class WithdrawalLineQuerySet(models.QuerySet["WithdrawalLine"]):
-    """Lines still in force protect an image, whether or not a grant ever existed."""
-
-    def lift(self, person: UUID, *, images: list[UUID], scopes: int) -> None:
-        """A newer grant of these scopes ends the protection, and of no others."""
-        theirs = self.filter(withdrawal__person=person, image__any=images)
-        theirs.exclude(in_force=0).update(in_force=models.F("in_force").bitand(~scopes))
-
-
 class WithdrawalLine(models.Model):
     """One image of a withdrawal; `in_force` holds a bit for each scope still protected."""
 
     withdrawal = models.ForeignKey(Withdrawal, on_delete=models.PROTECT, related_name="lines")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="withdrawal_lines")
     in_force = models.IntegerField()
-
-    objects = WithdrawalLineQuerySet.as_manager()
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["withdrawal", "image"], name="withdrawal_line_once")]

@@ -29,7 +29,7 @@ from consentkit import canonical
 from consentkit.entries import Kind
 from consentkit.scopes import PURPOSES
 from registry.errors import Refusal
-from registry.log.readiness import refuse_grants_in_doubt
+from registry.log.readiness import drift, refuse_grants_in_doubt
 from registry.log.recorder import Act, record
 from registry.models import Entry
 from registry.models.bulk import ask, uuid_array
@@ -106,9 +106,14 @@ GIVE: Final = """
 """
 
 
-@transaction.atomic(durable=True)
 def grant(person: UUID, *, permission: Permission, at: datetime, idempotency_key: str | None = None) -> Granted:
     """Law 1. The person's newest grant of a scope counts, even if it is shorter, and ends their withdrawal of it."""
+    drift()  # looked at before anything is locked: a second, once a process
+    return _grant(person, permission, at, idempotency_key)
+
+
+@transaction.atomic(durable=True)
+def _grant(person: UUID, permission: Permission, at: datetime, idempotency_key: str | None) -> Granted:
     chosen = lock(person, permission.images)
     if known := _repeat(person, permission, idempotency_key):
         return known

@@ -92,13 +92,17 @@ def refuse_grants_in_doubt(at: datetime) -> None:
     """Law 9: granting needs the log and the golden vectors; withdrawing needs neither."""
     if found := doubt(at):
         raise LogInDoubt(found.reason)
-    try:
-        _golden_vectors_hold()
-    except golden.Drifted as drift:
-        raise FingerprintsInDoubt(str(drift)) from drift
+    if drifted := drift():
+        raise FingerprintsInDoubt(str(drifted)) from drifted
 
 
 @lru_cache(maxsize=1)
-def _golden_vectors_hold() -> None:
-    """Once a process: libraries do not change under a running one."""
-    golden.check()
+def drift() -> golden.Drifted | None:
+    """What the golden vectors object to. Looked at once a process, which takes a second or more: libraries do not
+    change under a running one.
+    """
+    try:
+        golden.check()
+    except golden.Drifted as found:  # other libraries than those that the vectors were made with
+        return found
+    return None

@@ -234,13 +234,13 @@ def test_grants_are_refused_once_the_fingerprints_drifted(world: World, monkeypa
     picture, bits = golden._VECTORS["square"]
     changed = {**golden._VECTORS, "square": (picture, bits[:-1] + ("1" if bits[-1] == "0" else "0"))}
     monkeypatch.setattr(golden, "_VECTORS", changed)
-    readiness._golden_vectors_hold.cache_clear()
+    readiness.drift.cache_clear()
     with pytest.raises(readiness.FingerprintsInDoubt):
         world.grant(ines)
     world.withdraw(ines)
     assert reason(image) == "withdrawn"
     monkeypatch.undo()
-    readiness._golden_vectors_hold.cache_clear()
+    readiness.drift.cache_clear()
     world.grant(ines)
 
 

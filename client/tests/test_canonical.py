@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,11 @@ values = st.recursive(
 @given(values)
 def test_what_is_written_is_read_back(value: Any) -> None:
     assert canonical.decode(canonical.encode(value)) == value
+
+
+@given(values | st.dictionaries(st.text(st.characters(codec="ascii")), values))
+def test_the_short_way_of_writing_is_the_long_one(value: Any) -> None:
+    assert canonical.encode(value) == rfc8785.dumps(value)
 
 
 def test_the_example_of_rfc_8785() -> None:
@@ -117,7 +123,9 @@ def test_junk_is_malformed_or_the_one_form(data: bytes) -> None:
     assert canonical.encode(value) == data
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 2**53, {1: 2}, {"\ud800": 1}, "\ud800", b"x", {1}])
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), 2**53, [-(2**53)], {"a": 2**53}, {1: 2}, {"\ud800": 1}, "\ud800", b"x", {1}]
+)
 def test_what_json_cannot_hold_is_malformed(value: Any) -> None:
     with pytest.raises(Malformed):
         canonical.encode(value)

@@ -22,15 +22,29 @@ _SAFE_DIGITS: Final = 15
 _LONGEST_NUMBER: Final = 2**63
 # The closing quote is optional, so that a string without an end is read once, not from each of its quotes.
 _BRACKETS_AND_STRINGS: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_write: Final = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _DECIMAL: Final = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 def encode(value: Any) -> bytes:
     """The canonical JSON of a value (RFC 8785). Raises Malformed for what JSON cannot hold."""
     try:
-        return rfc8785.dumps(value)
+        return _write(value).encode() if _is_plain(value) else rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError) as error:  # NaN, half a surrogate pair
         raise Malformed(f"not a JSON value: {error}") from error
+
+
+def _is_plain(value: object) -> bool:
+    """Whether the standard library writes it as RFC 8785 has it, at less than half the cost: it differs only in how
+    names outside ASCII are sorted, and in numbers that are not whole or too large to be exact.
+    """
+    if type(value) is dict:
+        return all(type(name) is str and name.isascii() and _is_plain(of) for name, of in value.items())
+    if type(value) is list:
+        return all(map(_is_plain, value))
+    if type(value) is int:
+        return -_SAFE_INTEGER <= value <= _SAFE_INTEGER
+    return value is None or type(value) in (str, bool)
 
 
 def decode(data: bytes) -> Any:

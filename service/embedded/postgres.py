@@ -25,6 +25,9 @@ SETTINGS: Final = {
     "idle_in_transaction_session_timeout": "10s",
     "client_connection_check_interval": "5s",
     "log_lock_waits": "on",
+    # Pages lie in memory or on a disk without a head: a digest is looked up, however many there are, and not searched
+    # for in the whole table.
+    "random_page_cost": "1.1",
     # Statements and the details of errors carry what people wrote: neither enters the log.
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
@@ -33,6 +36,7 @@ THROWAWAY: Final = {
     "fsync": "off",
     "synchronous_commit": "off",
     "full_page_writes": "off",
+    "shared_buffers": "128MB",  # each test drops a database, which looks through all of them
     "idle_in_transaction_session_timeout": "0",  # a test holds one transaction, however slow its other steps
 }
 
@@ -59,7 +63,7 @@ class Postgres:
             self._create()
         _give(self._data, self._identity.uid)
         _forget_dead(self._data / "postmaster.pid")
-        settings = SETTINGS if self._durable else SETTINGS | THROWAWAY
+        settings = SETTINGS | _room() | ({} if self._durable else THROWAWAY)
         places = ["-D", str(self._data), "-k", str(self._sockets), "-p", "5432"]
         options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
         self._process = processes.start(
@@ -104,6 +108,24 @@ class Postgres:
             return False
         process = self._process
         return process is not None and lines[:1] == [str(process.pid)] and lines[7:8] == ["ready   "]
+
+
+def _room() -> dict[str, str]:
+    """A quarter of the memory for the server's own pages, as its manual advises; it takes what it uses. What it may
+    expect the system to hold besides is said to the planner.
+    """
+    megabytes = _memory() >> 20
+    return {"shared_buffers": f"{megabytes // 4}MB", "effective_cache_size": f"{megabytes // 2}MB"}
+
+
+def _memory() -> int:
+    """Bytes that this machine has, or this container may use."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        allowed = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+    except OSError:  # no control groups, or those of before
+        return machine
+    return min(machine, int(allowed)) if allowed.isdigit() else machine
 
 
 def _give(folder: Path, uid: int) -> None:

@@ -40,7 +40,9 @@ _FLAT: Final = 2.0  # grey levels (root mean square), below which a window says 
 _SAME: Final = 0.15  # of half a window: nearer in place and size are one landmark
 _FILLER: Final = 0.1  # of their weight count small landmarks,
 _OUTSIDE: Final = 0.001  # and those that reach out of the content
-_SHARED: Final = 0.5  # lost by a landmark that lies within one chosen before it
+_RIM: Final = 0.04  # of the side: landmarks that come nearer to the edge
+_ON_RIM: Final = 0.5  # weigh this much: frames, bars and crops leave their marks there
+_SHARED: Final = 0.7  # lost by a landmark that lies within one chosen before it
 _EDGE: Final = 20  # 1/1024 of the side that a window may reach beyond the content
 _ONE: Final = 2**14
 _WHOLE: Final = Window(0, UNITS, 0, UNITS)
@@ -152,15 +154,20 @@ def _different(found: list[Landmark]) -> list[Landmark]:
 
 
 def _striking(box: margins.Box, found: list[Landmark]) -> list[Landmark]:
-    """At most 6, the heaviest first; each weighs less by what it shares with those before, or reaches into margins:
-    what hangs on a frame is in no other picture."""
-    rest = [each._replace(weight=each.weight * _OUTSIDE) if _outside(box, each.window) else each for each in found]
+    """At most 6, the heaviest first; each weighs less by what it shares with those before."""
+    rest = [each._replace(weight=each.weight * _trust(box, each)) for each in found]
     chosen: list[Landmark] = []
     while rest and len(chosen) < ASKED:
         chosen.append(max(rest, key=lambda each: each.weight))
         rest.remove(chosen[-1])
         rest = [each._replace(weight=each.weight * (1 - _SHARED * _shared(each, chosen[-1]))) for each in rest]
     return chosen
+
+
+def _trust(box: margins.Box, each: Landmark) -> float:
+    """What hangs on a frame is in no other picture."""
+    rim = min(each.down, each.across, 1 - each.down, 1 - each.across) - each.half
+    return (_OUTSIDE if _outside(box, each.window) else 1) * (_ON_RIM if rim < _RIM else 1)
 
 
 def _shared(a: Landmark, b: Landmark) -> float:

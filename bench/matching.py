@@ -22,7 +22,7 @@ from consentkit.matching.resident import Resident
 from service.demo.portraits import draw
 
 PROTECTED = 10_000
-VIEWS_EACH = 350
+VIEWS_EACH = 650
 SIZES = (10**4, 10**5, 10**6, 10**7)
 SEEDS = 40
 COPIED = -1

@@ -116,8 +116,25 @@ def test_one_view_speaks_when_it_is_very_near() -> None:
     assert not rule.best([])
 
 
+def test_a_very_near_view_needs_some_other_beside_it() -> None:
+    first = near(rule.VERY_NEAR, 1, middle=(9, 9))
+    assert not rule.best([first])
+    assert rule.best([first, near(rule.BESIDE, 2, middle=(9, 20))]) == first
+    assert not rule.best([first, near(rule.BESIDE, 1, middle=(9, 20))])
+    assert not rule.best([first, near(rule.BESIDE, 2, middle=(9, 20), orientation=2)])
+    farther = first._replace(distance=rule.VERY_NEAR + 1)
+    assert not rule.best([farther, near(rule.BESIDE, 2, middle=(9, 20))])
+
+
+def test_a_view_near_in_one_hash_only_is_no_witness() -> None:
+    """It stands beside a very near one at most, however near it is in that hash."""
+    distances = np.array([[0, 0, 17, 17], [0, 0, 18, 17], [0, 0, 21, 21], [0, 0, 21, 22], [36, 0, 36, 0]], np.uint8)
+    farthest = rule.FARTHEST[-1]
+    assert rule.counted(distances).tolist() == [34, farthest + 1, farthest + 1, rule.BESIDE + 1, farthest + 4]
+
+
 def test_two_views_speak_when_they_agree_and_hang_on_different_places() -> None:
-    first = near(45, 1, middle=(9, 9))
+    first = near(40, 1, middle=(9, 9))
     assert rule.best([first, near(rule.FARTHEST[1], 2, middle=(9, 20))]) == first
     assert not rule.best([first, near(rule.FARTHEST[1], 2, middle=(9, 11))])
     assert not rule.best([first, near(rule.FARTHEST[1], 1, middle=(9, 20))])

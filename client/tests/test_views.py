@@ -180,6 +180,14 @@ def test_pixels_confirm_copies_and_nothing_else() -> None:
         assert pixels.likeness(copy, people[number - 1]) < pixels.CONFIRMED
 
 
+def test_one_part_that_is_the_same_is_no_copy() -> None:
+    """A collar on a collar: its blocks agree, and the others do not."""
+    held, other = small(3), small(4)
+    pasted = other.copy()
+    pasted[32:96, 32:96] = held[32:96, 32:96]
+    assert pixels.likeness(pasted, held) < 0.6 < pixels.CONFIRMED < pixels.likeness(held, held)
+
+
 def forged(a: preparation.Pixels, b: preparation.Pixels, *, rounds: int = 60) -> preparation.Pixels:
     """`a` nudged until the frequencies of its luma have the signs of `b`'s: what a forger of any luma DCT hash does."""
     picture = a.astype(np.float64)

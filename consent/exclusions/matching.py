@@ -16,7 +16,7 @@ from consent.rules.pictures import views_of
 from consentkit.fingerprints.views import Views
 from consentkit.matching.resident import Match, Resident
 
-PAGE: Final = 500  # rows of 14 kB read together
+PAGE: Final = 500  # rows of 26 kB read together
 
 CHANGED: Final = """
     SELECT serial, image_id, collection_id, views

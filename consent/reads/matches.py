@@ -22,7 +22,7 @@ from registry import originals
 from registry.reads.size import at_one_size
 
 TURNS: Final = 5  # transactions, after which an answer says that it is not complete
-FEW: Final = 8  # images whose views are made while the answer waits, 25 ms each
+FEW: Final = 8  # images whose views are made while the answer waits, 40 ms each
 
 # Held images protect nobody: the others of their bytes do.
 STANDINGS: Final = """

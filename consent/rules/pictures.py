@@ -17,7 +17,7 @@ def pixels(small: bytes) -> Pixels:
 
 
 def protected_views(small: bytes) -> bytes:
-    """All views that protect a picture, about 340 of 40 bytes; none of a flat one. Takes 25 ms."""
+    """All views that protect a picture, about 650 of 40 bytes; none of a flat one. Takes 40 ms."""
     return protected(pixels(small)).astype("<u8").tobytes()
 
 

@@ -46,6 +46,7 @@ class _Rows(NamedTuple):
     owners: NDArray[np.int32]  # (room,); -1: a picture that is gone
     filled: int
     order: NDArray[np.int32]  # (sorted_to,) rows by key
+    lowest: Views  # (sorted_to,) their first words: rows of one key lie side by side in memory
     starts: Numbers  # (65537,) where each key's rows begin in `order`
 
     @property
@@ -72,7 +73,13 @@ class Resident(Generic[Key]):
     def size_bytes(self) -> int:
         """Of the arrays, room to grow included."""
         rows = self._rows
-        return sum(word.nbytes for word in rows.words) + rows.owners.nbytes + rows.order.nbytes + rows.starts.nbytes
+        return (
+            sum(word.nbytes for word in rows.words)
+            + rows.owners.nbytes
+            + rows.order.nbytes
+            + rows.lowest.nbytes
+            + rows.starts.nbytes
+        )
 
     def add(self, key: Key, views: Views) -> None:
         """Protect one more picture. Costs its own rows; now and then all are copied and sorted."""
@@ -114,7 +121,8 @@ def _gathered(all_views: list[Views]) -> _Rows:
     views = np.concatenate([np.empty((0, WORDS), np.uint64), *all_views])
     owners = np.repeat(np.arange(len(all_views), dtype=np.int32), [len(each) for each in all_views])
     words = tuple(np.ascontiguousarray(column) for column in views.T)
-    return _Rows(words, owners, len(views), np.empty(0, np.int32), np.zeros(_KEYS + 1, np.int64))
+    unsorted = np.empty(0, np.int32), np.empty(0, np.uint64), np.zeros(_KEYS + 1, np.int64)
+    return _Rows(words, owners, len(views), *unsorted)
 
 
 def _appended(rows: _Rows, views: Views, *, owner: int) -> _Rows:
@@ -140,23 +148,23 @@ def _sorted(rows: _Rows) -> _Rows:
     keys = (rows.words[0][: rows.filled] >> _KEY_SHIFT).astype(np.uint16)
     order = np.argsort(keys, kind="stable").astype(np.int32)
     starts = np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=_KEYS))])
-    return rows._replace(order=order, starts=starts)
+    return rows._replace(order=order, lowest=rows.words[0][order], starts=starts)
 
 
 def _owners_near(rows: _Rows, query: Views) -> list[int]:
     """Pictures of which a view with a similar key, or one not sorted yet, is near."""
-    close = np.concatenate([_with_key_near(rows, int(query[0]) >> _KEY_SHIFT), _unsorted(rows)])
-    close = close[np.bitwise_count(rows.words[0][close] ^ query[0]) <= rule.LOWEST]
+    close = np.concatenate([_with_key_near(rows, query[0]), _unsorted_near(rows, query[0])])
     owners: list[int] = np.unique(rows.owners[close[rule.near(_distances(rows, close, query))]]).tolist()
     return owners
 
 
-def _with_key_near(rows: _Rows, key: int) -> Numbers:
-    keys = _keys_around() ^ key
+def _with_key_near(rows: _Rows, first: np.uint64) -> Numbers:
+    keys = _keys_around() ^ (int(first) >> _KEY_SHIFT)
     firsts = rows.starts[keys]
     counts = rows.starts[keys + 1] - firsts
     places = np.arange(counts.sum()) + np.repeat(firsts - np.cumsum(counts) + counts, counts)
-    return np.asarray(rows.order[places], np.int64)
+    near = np.bitwise_count(rows.lowest[places] ^ first) <= rule.LOWEST
+    return np.asarray(rows.order[places[near]], np.int64)
 
 
 @functools.cache
@@ -166,8 +174,9 @@ def _keys_around() -> Numbers:
     return keys[np.bitwise_count(keys) <= _RADIUS]
 
 
-def _unsorted(rows: _Rows) -> Numbers:
-    return np.arange(rows.sorted_to, rows.filled)
+def _unsorted_near(rows: _Rows, first: np.uint64) -> Numbers:
+    later = rows.words[0][rows.sorted_to : rows.filled]
+    return rows.sorted_to + np.flatnonzero(np.bitwise_count(later ^ first) <= rule.LOWEST)
 
 
 def _distances(rows: _Rows, close: Numbers | slice, query: Views) -> rule.Distances:
@@ -180,8 +189,8 @@ def _near(rows: _Rows, span: slice, queries: Views) -> list[Near]:
     found = []
     for turn, number in np.ndindex(*queries.shape[:2]):
         query = queries[turn, number]
-        distances = _distances(rows, span, query)
-        for at in np.flatnonzero(rule.near(distances) & (rows.owners[span] >= 0)).tolist():
+        distances = rule.counted(_distances(rows, span, query))
+        for at in np.flatnonzero((distances <= rule.BESIDE) & (rows.owners[span] >= 0)).tolist():
             held = int(rows.words[4][span.start + at])
-            found.append(rule.placed(int(distances[at].sum()), number, int(query[4]), turn + 1, held))
+            found.append(rule.placed(int(distances[at]), number, int(query[4]), turn + 1, held))
     return found

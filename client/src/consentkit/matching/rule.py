@@ -1,8 +1,8 @@
 """What counts as a match: two independent hashes agree, closely in one view, or less closely in several.
 
 Several views witness for one another only if they agree on how the copy was turned and which part of the picture it
-is, and hang on different places of it. Where a copy would be a small part of the picture, more is asked for: simple
-shapes (a collar, a lapel) come back in other people's pictures at another size.
+is, and hang on different places of it. Simple shapes (a collar, a lapel) come back in other people's pictures, at
+another size above all: one view alone must be all but equal, and otherwise has another beside it.
 
 The figures were chosen on portraits (`make bench ONLY=copies`), with room to the nearest different people. A forged
 collision in one hash leaves the other one where it was, and is no match.
@@ -19,8 +19,11 @@ from consentkit.fingerprints.views import PLACES, SIZES
 LOWEST: Final = 20  # of the 64 bits of light's lowest frequencies; bounds what a search must look at
 LIGHT: Final = 34  # of light's 124 bits
 EDGES: Final = 34  # of edges' 124 bits: people who sit alike are 42 apart, whatever was done to their light
-FARTHEST: Final = (24, 48, 58, 68)  # of the 248 bits, for one to four views
-FARTHEST_DEEP: Final = (18, 48, 60, 68)  # the same, where the copy shows less than three quarters of the side
+FARTHEST: Final = (14, 42, 53, 68)  # of the 248 bits, for one to four views
+FARTHEST_DEEP: Final = (12, 42, 53, 68)  # the same, where the copy shows less than three quarters of the side
+VERY_NEAR: Final = 24  # for one, where another stands beside it,
+BESIDE: Final = 70  # so near
+LOOSE: Final = 42  # and of either hash's 124 bits
 DEEP: Final = 6  # sixteenths of an octave
 SAME_SCALE: Final = 2  # sixteenths of an octave
 SAME_PLACE: Final = 3  # 1/32 of the held picture's side
@@ -45,8 +48,17 @@ class Near(NamedTuple):
 def near(distances: Distances) -> NDArray[np.bool_]:
     """(n, 4) distances of the words of two views: whether both hashes agree."""
     light, edges = distances[:, 0] + distances[:, 1], distances[:, 2] + distances[:, 3]
-    both = (distances[:, 0] <= LOWEST) & (light <= LIGHT) & (edges <= EDGES)
-    return np.asarray(both & (light + edges <= FARTHEST[-1]))
+    return np.asarray((distances[:, 0] <= LOWEST) & (light <= LIGHT) & (edges <= EDGES))
+
+
+def counted(distances: Distances) -> NDArray[np.int64]:
+    """(n,) bits that differ; where the hashes do not both agree, more than any that witness. Past `BESIDE`: nothing."""
+    light, edges = (
+        distances[:, 0].astype(np.int64) + distances[:, 1],
+        distances[:, 2].astype(np.int64) + distances[:, 3],
+    )
+    both = np.where(near(distances), light + edges, np.maximum(light + edges, FARTHEST[-1] + 1))
+    return np.where((light <= LOOSE) & (edges <= LOOSE), both, BESIDE + 1)
 
 
 def placed(distance: int, asked: int, place: int, orientation: int, held: int) -> Near:
@@ -68,11 +80,12 @@ def _speaks(first: Near, others: Sequence[Near]) -> bool:
     one, two, *more = FARTHEST_DEEP if first.scale > DEEP else FARTHEST
     if first.distance <= one:
         return True
-    agreeing = [other for other in others if _agree(first, other)]
-    if any(other.distance <= two and _apart(first, other, APART_TWO) for other in agreeing):
+    beside = [other for other in others if _agree(first, other) and _apart(first, other, APART)]
+    second = BESIDE if first.distance <= VERY_NEAR else two
+    if any(other.distance <= second and _apart(first, other, APART_TWO) for other in beside):
         return True
     witnesses = [first]
-    for other in agreeing:
+    for other in beside:
         if all(_apart(each, other, APART) for each in witnesses):
             witnesses.append(other)
             if len(witnesses) > 2 and other.distance <= more[len(witnesses) - 3]:

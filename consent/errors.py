@@ -69,6 +69,12 @@ class CaseClosed(Conflict):
     slug = "case-closed"
 
 
+class CaseGrew(Conflict):
+    """The case lists pictures that whoever decides has not seen."""
+
+    slug = "case-grew"
+
+
 class CursorAltered(Invalid):
     """The cursor is not one that this registry wrote."""
 

@@ -57,6 +57,7 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "Grant them one collection at a time.",
     ),
     "case-closed": ("The case was decided before.", "Open it to read the outcome."),
+    "case-grew": ("The search for copies found more after the page was shown.", "Open the case and look at them too."),
     "move-refused": ("This has already ended, so it cannot end again.", "Nothing is left to do."),
     "version-unknown": (
         "The fingerprints are of a version that this registry does not search; the detail names those it does.",

@@ -28,7 +28,7 @@ from consent.acts.register_checked import register_checked
 from consent.acts.resolve_case import resolve_case
 from consent.acts.search_case import search_case
 from consent.acts.withdraw import Withdrawing, Withdrawn, withdraw
-from consent.models import Standing
+from consent.models import CaseImage, Standing
 from consent.reads import protections
 from consent.reads.checks import By, Checked, check
 from consent.reads.copies import deposited_copies, protected_copies, registered_copies
@@ -243,10 +243,21 @@ class World:
         small = perceived(originals.asked(case).read_bytes()).small.tobytes()
         return search_case(case, found=registered_copies(small), at=self.at)
 
-    def resolve(self, case: UUID, move: CaseMove, *, same: Iterable[UUID] | None = None) -> Recorded:
-        """A steward decides."""
-        chosen = None if same is None else frozenset(same)
-        return resolve_case(case, move=move, ground="looked at it", steward=uuid4(), at=self.at, same=chosen)
+    def resolve(
+        self, case: UUID, move: CaseMove, *, same: Iterable[UUID] | None = None, seen: Iterable[UUID] | None = None
+    ) -> Recorded:
+        """A steward decides, having seen all that the case lists unless told otherwise."""
+        return resolve_case(
+            case,
+            move=move,
+            ground="looked at it",
+            steward=uuid4(),
+            at=self.at,
+            seen=frozenset(
+                CaseImage.objects.filter(case=case).values_list("image", flat=True) if seen is None else seen
+            ),
+            same=None if same is None else frozenset(same),
+        )
 
     def check(
         self, pipeline: Pipeline, *keys: UUID | bytes | str, purpose: str = "ai_training", by: By = "image"

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from consent.errors import CaseClosed
+from consent.errors import CaseClosed, CaseGrew
 from consent.models import Case, CaseImage, GrantLine
 from consent.rules.lifecycle import (
     CaseMove,
@@ -27,12 +27,21 @@ from registry.rules.items import Item
 
 @transaction.atomic(durable=True)
 def resolve_case(
-    case: UUID, *, move: CaseMove, ground: str, steward: UUID, at: datetime, same: frozenset[UUID] | None = None
+    case: UUID,
+    *,
+    move: CaseMove,
+    ground: str,
+    steward: UUID,
+    at: datetime,
+    seen: frozenset[UUID],
+    same: frozenset[UUID] | None = None,
 ) -> Recorded:
-    """The steward's reason stands in the log's item. `same`: of the images listed, those that show the same picture
-    (None: all); an accepted case revokes these, and lets the others go.
+    """The steward's reason stands in the log's item. `seen`: the images that they looked at: nothing that a search
+    adds meanwhile is let go unseen. `same`: of these, those that show the same picture (None: all); an accepted
+    case revokes them, and lets the others go.
 
-    Raises NotFound, for the case or an image that it does not list, and CaseClosed for a case already decided.
+    Raises NotFound, for the case or an image that it does not list, CaseClosed for a case already decided, and
+    CaseGrew where it lists more than was seen.
     """
     locked = Case.objects.select_for_update().filter(id=case).first()  # first: a search must not add images meanwhile
     if locked is None:
@@ -41,6 +50,8 @@ def resolve_case(
     Image.objects.lock_closure(images)
     act = Act.begin(Kind.CASE_RESOLVED, at=at)
     _close(locked, move, ground, at)
+    if not seen.issuperset(images):
+        raise CaseGrew("More copies were found meanwhile. Look at them too.")
     changed = _let_go(locked, move, same)
     _revoke_lines(image for image, hold in changed.items() if hold is Hold.REVOKED)
     said = {"case": str(case), "ground": ground, "outcome": locked.state, "steward": str(steward)}

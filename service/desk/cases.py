@@ -165,9 +165,15 @@ def decide(request: HttpRequest, steward: UUID, number: UUID) -> HttpResponse:
         return _page(request, case(number), said=said, faults=faults, status=422)
     try:
         resolve_case(
-            number, move=CaseMove(said.move), ground=said.ground, steward=steward, at=timezone.now(), same=said.same
+            number,
+            move=CaseMove(said.move),
+            ground=said.ground,
+            steward=steward,
+            at=timezone.now(),
+            seen=said.seen,
+            same=said.same,
         )
-    except Refusal as refusal:  # decided before, or no such case
+    except Refusal as refusal:  # decided before, more was found, or no such case
         status, _title = SLUGS[refusal.slug]
         return _page(request, case(number), faults={"move": refusal.detail}, status=status)
     originals.discard_asked(number)  # after the commit; what a crash leaves here, the sweep deletes

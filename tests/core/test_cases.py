@@ -109,7 +109,7 @@ def test_a_case_is_decided_once(world: World) -> None:
         with pytest.raises(CaseClosed):
             world.resolve(case, move)
     with pytest.raises(NotFound):
-        resolve_case(uuid4(), move=CaseMove.ACCEPT, ground="", steward=uuid4(), at=world.at)
+        resolve_case(uuid4(), move=CaseMove.ACCEPT, ground="", steward=uuid4(), at=world.at, seen=frozenset())
 
 
 def test_two_stewards_at_once_decide_once(world: World) -> None:

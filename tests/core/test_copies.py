@@ -6,7 +6,7 @@ import pytest
 
 from consent.acts.open_case import Matter, open_case
 from consent.acts.reaching import REACH
-from consent.errors import CaseClosed
+from consent.errors import CaseClosed, CaseGrew
 from consent.models import Case, CaseImage
 from consent.reads import cases
 from consent.reads.copies import protected_copies, registered_copies
@@ -15,6 +15,7 @@ from consent.rules.lifecycle import CaseMove
 from consent.rules.likeness import Likeness
 from registry import originals
 from registry.errors import NotFound
+from registry.log.recorder import head_size
 from registry.models import Image
 from tests.drawn import jpeg
 from tests.world import World, altered, digest_of, opened_collection, reason
@@ -240,6 +241,22 @@ def test_copies_of_what_the_registry_revoked_are_listed_and_not_restricted(world
 
 
 # What a steward decides
+
+
+def test_nothing_is_decided_that_the_steward_has_not_seen(world: World) -> None:
+    """A search that ends while they decide adds pictures: letting those go would permit them unseen."""
+    jo = world.person("jo")
+    copy = world.image(jo, content=altered(FACE, crop=0.9))
+    world.grant(jo)
+    case = world.ask(FACE)
+    world.search(case)
+    before = head_size()
+    for move in CaseMove:
+        with pytest.raises(CaseGrew):
+            world.resolve(case, move, seen=[])
+    assert (head_size(), reason(copy), cases.case(case).open) == (before, "restricted", True)
+    world.resolve(case, CaseMove.REJECT, seen=[copy])
+    assert reason(copy) is None
 
 
 def test_a_steward_chooses_which_are_the_same(world: World) -> None:

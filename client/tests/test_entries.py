@@ -43,6 +43,7 @@ def test_the_kinds_are_pinned() -> None:
         "erased",
         "case_searched",
         "acknowledged",
+        "manifest_attested",
     ]
 
 

@@ -3,8 +3,9 @@
 from consent.models.cases import Case, CaseImage
 from consent.models.deposits import Deposit
 from consent.models.grants import Grant, GrantLine, Withdrawal, WithdrawalLine
+from consent.models.manifests import Manifest, ManifestImage, ManifestLook
 from consent.models.notices import Notice
-from consent.models.notifications import Notification
+from consent.models.notifications import Notification, NotificationImage
 from consent.models.pipelines import Pipeline
 from consent.models.protections import Protection
 from consent.models.snapshots import Snapshot
@@ -17,8 +18,12 @@ __all__ = [
     "FeedTotal",
     "Grant",
     "GrantLine",
+    "Manifest",
+    "ManifestImage",
+    "ManifestLook",
     "Notice",
     "Notification",
+    "NotificationImage",
     "Pipeline",
     "Protection",
     "Snapshot",

@@ -17,8 +17,8 @@ class Notified:
     at: datetime
     kind: str
     key: str
-    image: UUID
-    distance: int
+    image: UUID | None
+    distance: int | None
     alteration: str
     outcome: str | None
 

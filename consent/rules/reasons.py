@@ -45,6 +45,24 @@ FINAL: Final = PROTECTING - {Reason.RESTRICTED}
 """Of them, those that somebody decided: a suspicion does not spread to copies by itself."""
 
 
+class Duty(IntEnum):
+    """What a pipeline must do about an image, the weakest first. Stored; the numbers never change."""
+
+    NOT_COVERED = 1
+    WAIT = 2
+    REMOVE = 3
+
+    @property
+    def word(self) -> str:
+        """As pipelines read it: what `wire` says."""
+        return self.name.lower()
+
+
+def duty(reason: Reason) -> Duty | None:
+    """None where the image is only unknown."""
+    return None if reason in UNKNOWN else Duty[wire(reason).upper()]
+
+
 def decision(reason: Reason) -> Decision:
     return Decision.UNKNOWN if reason in UNKNOWN else Decision.EXCLUDED
 

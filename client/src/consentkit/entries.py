@@ -39,6 +39,7 @@ class Kind(StrEnum):
     ERASED = "erased"
     CASE_SEARCHED = "case_searched"
     ACKNOWLEDGED = "acknowledged"
+    MANIFEST_ATTESTED = "manifest_attested"
 
 
 @dataclass(frozen=True)

@@ -119,3 +119,51 @@ class VersionInUse(Conflict):
     """The version of views that this code makes cannot be forgotten."""
 
     slug = "version-in-use"
+
+
+class StatementMalformed(Invalid):
+    """Not a statement about this registry in its one form."""
+
+    slug = "statement-malformed"
+
+
+class StatementUnsigned(Invalid):
+    """The key that the statement names did not sign it."""
+
+    slug = "statement-unsigned"
+
+
+class PurposeUnknown(Invalid):
+    """The statement names a purpose that does not exist."""
+
+    slug = "purpose-unknown"
+
+
+class PurposeNotCovered(Invalid):
+    """The statement names a purpose that this pipeline was not given."""
+
+    slug = "scope-missing"
+
+
+class SizeAhead(Invalid):
+    """The statement names a size that the log has not reached."""
+
+    slug = "size-ahead"
+
+
+class SizeTooOld(Invalid):
+    """The statement names a size that nobody may use any more."""
+
+    slug = "size-too-old"
+
+
+class KeysDiffer(Invalid):
+    """The keys that came are not those that were signed."""
+
+    slug = "keys-differ"
+
+
+class KeysNotOurs(Invalid):
+    """The registry knows none of the keys."""
+
+    slug = "keys-not-ours"

@@ -79,6 +79,30 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "The notification was answered before, with another outcome. An answer stands in the log and does not change.",
         "Nothing is left to do; write to the contact in the notice if the first answer was wrong.",
     ),
+    "statement-malformed": (
+        "The statement is not a signed note about this registry in its one form; the detail says what is wrong.",
+        "Let `consentkit attest` make it, with CONSENTKIT_LOG_KEY of this registry.",
+    ),
+    "statement-unsigned": (
+        "The statement was not signed by the key that it names, or was altered since.",
+        "Let `consentkit attest` sign it anew.",
+    ),
+    "size-ahead": (
+        "The statement names a size of the log that does not exist yet, as after a restored backup.",
+        "Sync, filter and attest again.",
+    ),
+    "size-too-old": (
+        "What was filtered at that size was good for 7 days, and they are over.",
+        "Sync and filter again, train on that, and attest it.",
+    ),
+    "keys-differ": (
+        "The statement signs the number and the SHA-256 of its keys, and other keys came, or not all.",
+        "Send the very keys that were signed, in their order.",
+    ),
+    "keys-not-ours": (
+        "The registry knows none of the keys, so it could never tell you of a withdrawal.",
+        "Keys are the SHA-256 of the image files; `consentkit filter` says the same of such a file.",
+    ),
     "cursor-altered": (
         "The cursor is not one that this registry wrote.",
         "Send it exactly as it was given, or begin again with a snapshot.",
@@ -146,7 +170,7 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     "bulk-too-large": (
         (
             "A check has at most 100,000 keys as JSON, or 5 million as an Arrow stream; a search for copies 1,000 "
-            "pictures, or 10,000 as a stream."
+            "pictures, or 10,000 as a stream; a manifest 100,000 keys, or 10 million as a stream."
         ),
         "Ask in several requests, or sync a snapshot and filter offline.",
     ),

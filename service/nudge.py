@@ -37,8 +37,13 @@ class Nudger:
         self._put("fingerprint", str(image))
 
     def protect(self) -> None:
-        """About every image that has become protected: make its views."""
+        """About every image that has become protected: make its views, and tell whoever attested that they used it."""
         self._put("protect")
+        self.look_over()
+
+    def look_over(self) -> None:
+        """About every manifest that was not compared with the newest acts."""
+        self._put("look_over")
 
     def look_back(self) -> None:
         """About every image whose views were made: look for copies that came before."""

@@ -14,13 +14,14 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from consent.acts import look_over as looking
 from consent.acts import protect as protecting
 from consent.acts.notify import notify
 from consent.acts.open_case import Matter, open_case
 from consent.acts.register_checked import Registered, register_checked
 from consent.acts.search_case import search_case
 from consent.errors import CaseClosed
-from consent.reads import cases, protections
+from consent.reads import cases, lookouts, protections
 from consent.reads.copies import deposited_copies, protected_copies, registered_copies
 from consent.reads.protections import Unsearched
 from consent.rules.lifecycle import Search
@@ -122,6 +123,17 @@ def _look_back(protected: Unsearched) -> bool:
     return True
 
 
+@app.task(name="service.tasks.look_over")
+def look_over() -> None:
+    """Tell pipelines what acts have taken from their manifests. What another worker is at, it goes on with."""
+    until = time.monotonic() + ENOUGH
+    while time.monotonic() < until and (behind := lookouts.behind()) is not None:
+        looked = [looking.look_over(manifest, at=timezone.now()) for manifest in behind.touched]
+        looking.look_past(behind.others, size=behind.size)
+        if not behind.others and all(told is None for told in looked):
+            return
+
+
 @app.task(name="service.tasks.search_request")
 def search_request(case: str) -> None:
     """Look for copies of the picture that somebody asked about. Delivered twice, the second changes nothing."""
@@ -192,6 +204,8 @@ def sweep() -> None:
         protect.delay()
     if protections.unsearched(1):
         look_back.delay()
+    if lookouts.behind():
+        look_over.delay()
     leftovers.remove_answered(at)
 
 

@@ -18,7 +18,11 @@ from consent.models import (
     FeedTotal,
     Grant,
     GrantLine,
+    Manifest,
+    ManifestImage,
+    ManifestLook,
     Notification,
+    NotificationImage,
     Protection,
     Standing,
     Withdrawal,
@@ -50,6 +54,8 @@ def check_world() -> None:
     _cases_hold_what_was_said(story)
     _searches_are_done(entries, story)
     _the_protected_are_waited_for()
+    _manifests_are_what_was_attested(entries, story)
+    _whoever_used_it_is_told(entries)
     assert list(faults()) == []
     assert list(differences()) == []
 
@@ -101,6 +107,7 @@ def _every_act_has_one_entry(entries: Sequence[Entry]) -> None:
     for kind, acts in traces.items():
         assert sorted(acts) == sorted(act for act, of in kinds.items() if of == kind)
     assert counted["acknowledged"] == Notification.objects.exclude(outcome=None).count()
+    assert counted["manifest_attested"] == Manifest.objects.count()
     assert counted["case_searched"] == Case.objects.filter(search__in=["done", "unreadable"]).count()
     assert counted["image_submitted"] == Image.objects.count()
     assert counted["image_registered"] == Image.objects.filter(state="registered").count()
@@ -220,3 +227,44 @@ def _the_protected_are_waited_for() -> None:
     )
     for row in Protection.objects.all():
         assert (row.views is None) == (row.serial is None)
+
+
+def _manifests_are_what_was_attested(entries: Sequence[Entry], story: Sequence[Happened]) -> None:
+    """Each has its entry, which pins its statement; and just the images that it counts, of its collection."""
+    items = {happened.act: happened.items for happened in story}
+    feeds = {row.image_id: (row.collection_id, row.held) for row in Standing.objects.all()}
+    held: dict[int, set[UUID]] = defaultdict(set)
+    for manifest, image in ManifestImage.objects.values_list("manifest", "image"):
+        held[manifest].add(image)
+    manifests = Manifest.objects.select_related("pipeline").in_bulk()
+    assert set(held) == set(manifests) == set(ManifestLook.objects.values_list("manifest", flat=True))
+    for serial, manifest in manifests.items():
+        (item,) = items[str(manifest.act)]
+        assert (item["what"], item["manifest"]) == ("attested", str(manifest.id))
+        assert item["statement"] == oracle.sha256(manifest.note.encode()).hex() == bytes(manifest.digest).hex()
+        assert item["images"] == manifest.images == len(held[serial]) <= len(feeds)
+        assert {feeds[image] for image in held[serial]} == {(manifest.pipeline.collection_id, False)}
+
+
+def _whoever_used_it_is_told(entries: Sequence[Entry]) -> None:
+    """Of all acts that a manifest was compared with: what stands against an image is told, nothing else still is."""
+    indexes = {entry.act: entry.index for entry in entries}
+    told: dict[tuple[int, UUID], int] = defaultdict(int)
+    counts: Counter[int] = Counter()
+    for row in NotificationImage.objects.select_related("notification"):
+        counts[row.notification_id] += 1
+        manifest = row.notification.manifest_id
+        assert ManifestImage.objects.filter(manifest=manifest, image=row.image_id).exists()
+        if not row.over:
+            told[manifest, row.image_id] = max(told[manifest, row.image_id], row.duty)
+    assert counts == dict(Notification.objects.filter(kind="manifest").values_list("serial", "count"))
+    standings = {row.image_id: row for row in Standing.objects.all()}
+    for look in ManifestLook.objects.select_related("manifest__pipeline"):
+        of = look.manifest
+        scope = oracle.SCOPES.index((of.purpose, of.pipeline.audience))
+        for image in ManifestImage.objects.filter(manifest=of).values_list("image", flat=True):
+            row = standings[image]
+            if indexes[row.act] < look.size:
+                duty = oracle.DUTIES.get(oracle.TOLD.get(row.reason[scope] or 0, ""), 0)
+                assert told[of.serial, image] >= duty, f"manifest {of.id}, image {image}: nobody was told"
+                assert duty or not told[of.serial, image], f"manifest {of.id}, image {image}: told in vain"

@@ -29,6 +29,7 @@ TOLD: Final = {
     NOT_GRANTED: "not_covered",
     NO_GRANT: "not_covered",
 }
+DUTIES: Final = {"not_covered": 1, "wait": 2, "remove": 3}  # of an attested image, the weakest first
 TOLD_CODES: Final = [None, "remove", "wait", "not_covered", "unknown"]
 
 Item = dict[str, Any]

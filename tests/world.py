@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import product
-from typing import Final, Self
+from typing import Any, Final, Self
 from uuid import UUID, uuid4
 
 import numpy as np
@@ -16,10 +16,12 @@ from django.test import Client
 from PIL import Image as Pillow
 from PIL import ImageOps
 
+from consent.acts.attest import Attested, attest
 from consent.acts.chosen import Chosen
 from consent.acts.deposit import deposit
 from consent.acts.enrol_pipeline import Access, enrol_pipeline
 from consent.acts.grant import Granted, Permission, grant
+from consent.acts.look_over import look_over, look_past
 from consent.acts.notify import notify
 from consent.acts.open_case import Matter, open_case
 from consent.acts.protect import protect, searched
@@ -29,7 +31,7 @@ from consent.acts.resolve_case import resolve_case
 from consent.acts.search_case import search_case
 from consent.acts.withdraw import Withdrawing, Withdrawn, withdraw
 from consent.models import CaseImage, Standing
-from consent.reads import protections
+from consent.reads import lookouts, protections
 from consent.reads.checks import By, Checked, check
 from consent.reads.copies import deposited_copies, protected_copies, registered_copies
 from consent.reads.matches import Matched, match
@@ -52,7 +54,8 @@ from registry.acts.register import Measured, register
 from registry.acts.reject import reject
 from registry.acts.submit import Bytes, Shown, Statement, submit
 from registry.log import publisher, receipts
-from registry.log.recorder import Recorded
+from registry.log.recorder import Recorded, head_size
+from tests import statements
 from tests.drawn import file
 
 TERM_DAYS: Final = 365
@@ -283,6 +286,20 @@ class World:
         """The pipeline leaves these files' views, each under its name."""
         left = [(key, views_of_file(content)) for key, content in pictures.items()]
         return deposit(self.asker(pipeline).serial, version=VERSION, pictures=left, at=self.at)
+
+    def attest(self, pipeline: Pipeline, *keys: UUID | bytes, size: int | None = None, **otherwise: Any) -> Attested:
+        """A statement that these images or digests were kept at this size (None: now), and nothing looked over."""
+        sent = [digest_of(key) if isinstance(key, UUID) else key for key in keys]
+        note = statements.note(sent, size=head_size() if size is None else size, **otherwise)
+        return attest(self.asker(pipeline).serial, note=note, keys=sent, at=self.at)
+
+    def look_over(self) -> int:
+        """A worker compares all manifests with the newest acts; the number of notifications."""
+        told = 0
+        while (behind := lookouts.behind()) is not None:
+            told += sum(look_over(manifest, at=self.at) or 0 for manifest in behind.touched)
+            look_past(behind.others, size=behind.size)
+        return told
 
     def decision(self, pipeline: Pipeline, image: UUID, *, purpose: str = "ai_training") -> Decided:
         """The answer for one image."""

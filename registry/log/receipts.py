@@ -20,14 +20,23 @@ def receipt(index: int, *, person: UUID) -> bytes | None:
     openings = list(Opening.objects.filter(act=entry.act, person=person).order_by("position")) if entry else []
     if entry is None or not openings:
         raise NotFound("There is no such receipt among yours.")
+    return _receipt(entry, openings)
+
+
+def whole_receipt(act: UUID) -> bytes | None:
+    """The receipt of an act with all that it says, for who may see all of it. None until a checkpoint covers it."""
+    return _receipt(Entry.objects.get(act=act), list(Opening.objects.filter(act=act).order_by("position")))
+
+
+def _receipt(entry: Entry, openings: list[Opening]) -> bytes | None:
     checkpoint = latest()
-    if checkpoint is None or checkpoint.size <= index:
+    if checkpoint is None or checkpoint.size <= entry.index:
         return None
     return Receipt(
-        index=index,
+        index=entry.index,
         leaf=Leaf.decode(bytes(entry.leaf)),
         items=_opened(entry.act, openings),
-        path=tuple(merkle.inclusion_path(index, checkpoint.size, tree.nodes(checkpoint.size))),
+        path=tuple(merkle.inclusion_path(entry.index, checkpoint.size, tree.nodes(checkpoint.size))),
         checkpoint=checkpoint.note,
     ).encode()
 

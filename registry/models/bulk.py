@@ -2,10 +2,12 @@
 its second on building SQL, nor an act over one image on asking thirty times.
 """
 
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from django.db import connection
 from django.db.models import Field, ForeignKey, Lookup, Model
 
@@ -57,3 +59,20 @@ def uuid_array(values: Iterable[UUID | None]) -> str:
 def bytea_array(values: Iterable[bytes]) -> str:
     """A `bytea[]` parameter as PostgreSQL writes it."""
     return "{" + ",".join([f'"\\\\x{value.hex()}"' for value in values]) + "}"
+
+
+def copy_fixed(table: str, column: str, chunks: Iterable[bytes], *, width: int) -> None:
+    """COPY values of `width` bytes each into a table's one `bytea` column, in this transaction.
+
+    A chunk is any number of them one after another. Framed as PostgreSQL's binary COPY has it, a chunk at once.
+    """
+    head = np.frombuffer(struct.pack(">hi", 1, width), np.uint8)  # one field, its length
+    statement = f"COPY {connection.ops.quote_name(table)} ({column}) FROM STDIN (FORMAT BINARY)"
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
+        copy.write(b"PGCOPY\n\xff\r\n\0" + bytes(8))
+        for chunk in chunks:
+            values = np.frombuffer(chunk, np.uint8).reshape(-1, width)
+            framed = np.empty((len(values), len(head) + width), np.uint8)
+            framed[:, : len(head)], framed[:, len(head) :] = head, values
+            copy.write(framed.tobytes())
+        copy.write(struct.pack(">h", -1))

@@ -2,14 +2,19 @@
 
 from django.urls import path, re_path
 
-from service.api import checks, consents, description, feed, images, matches, notifications, requests
+from service.api import checks, consents, description, feed, images, manifests, matches, notifications, requests
 
 urlpatterns = [
     path("openapi.json", description.openapi, name="openapi"),
     path("docs", description.docs),
     path("checks", checks.Checks.as_view()),
     path("matches", matches.Matches.as_view()),
+    path("manifests", manifests.Manifests.as_view()),
+    path("manifests/<uuid:manifest>", manifests.Manifest.as_view()),
+    path("manifests/<uuid:manifest>/receipt", manifests.Receipt.as_view()),
+    path("manifests/<uuid:manifest>/affected", manifests.Affected.as_view()),
     path("notifications", notifications.Notifications.as_view()),
+    path("notifications/<uuid:notification>/images", notifications.Images.as_view()),
     path("notifications/<uuid:notification>/outcome", notifications.Outcome.as_view()),
     path("snapshot", feed.Snapshot.as_view()),
     re_path(r"^snapshot/parts/(?P<sha256>[0-9a-f]{64})$", feed.Part.as_view()),

@@ -225,6 +225,10 @@ def test_the_description_is_whole(doors: Doors) -> None:
     assert set(found["paths"]) == {
         "/api/v1/checks",
         "/api/v1/deltas",
+        "/api/v1/manifests",
+        "/api/v1/manifests/{manifest}",
+        "/api/v1/manifests/{manifest}/affected",
+        "/api/v1/manifests/{manifest}/receipt",
         "/api/v1/matches",
         "/api/v1/me/grants",
         "/api/v1/me/images",
@@ -233,6 +237,7 @@ def test_the_description_is_whole(doors: Doors) -> None:
         "/api/v1/me/withdrawals",
         "/api/v1/notices/current",
         "/api/v1/notifications",
+        "/api/v1/notifications/{notification}/images",
         "/api/v1/notifications/{notification}/outcome",
         "/api/v1/requests",
         "/api/v1/snapshot",

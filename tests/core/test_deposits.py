@@ -10,7 +10,7 @@ from consent.acts.deposit import deposit
 from consent.acts.notify import notify
 from consent.errors import AlreadyAnswered, FingerprintMalformed, OutcomeUnknown, UnknownVersion
 from consent.models import Deposit, Notification
-from consent.reads.notifications import Notified, notifications
+from consent.reads.notifications import Copied, Notified, notifications
 from consent.rules.lifecycle import CaseMove
 from consent.rules.likeness import Sighting
 from consent.rules.outcomes import OUTCOMES
@@ -30,6 +30,11 @@ def told(world: World, pipeline: Pipeline) -> list[Notified]:
     return list(notifications(world.asker(pipeline), after=0, limit=100).notifications)
 
 
+def copied(word: Notified) -> Copied:
+    assert isinstance(word.about, Copied)
+    return word.about
+
+
 def notified(world: World, lab: Pipeline) -> tuple[UUID, Notified]:
     """Ines' image, and the word to the lab that it uses a copy of it."""
     ines = world.person("ines")
@@ -45,9 +50,9 @@ def notified(world: World, lab: Pipeline) -> tuple[UUID, Notified]:
 def test_a_later_withdrawal_reaches_whoever_left_a_copy(world: World) -> None:
     lab = world.pipeline()
     image, word = notified(world, lab)
-    assert (word.key, word.image, word.alteration, word.outcome) == ("kept", image, "mirrored, cropped", None)
-    assert 0 < word.distance <= 64
-    assert word.kind == "copy"
+    of = copied(word)
+    assert (of.key, of.image, of.alteration, word.outcome) == ("kept", image, "mirrored, cropped", None)
+    assert 0 < of.distance <= 64
     assert world.look_back() == 0
 
 
@@ -64,7 +69,7 @@ def test_the_same_key_again_replaces_what_was_left(world: World) -> None:
     world.withdraw(ines)
     world.protect()
     world.look_back()
-    assert [word.key for word in told(world, lab)] == ["b"]
+    assert [copied(word).key for word in told(world, lab)] == ["b"]
 
 
 def test_views_that_are_none_are_refused_with_all_that_came_with_them(world: World) -> None:
@@ -118,7 +123,9 @@ def test_a_deposit_and_a_withdrawal_at_once_never_miss_each_other(world: World) 
         content = jpeg(seed, (160, 200))
         image = world.image(ines, content=content)
         assert together(partial(leave, str(seed), content), partial(withdraw, image)) == [None, None]
-    known = {key for key, decision in answers if decision == "excluded"} | {word.key for word in told(world, lab)}
+    known = {key for key, decision in answers if decision == "excluded"} | {
+        copied(word).key for word in told(world, lab)
+    }
     assert known == {str(seed) for seed in range(40, 46)}
 
 
@@ -158,7 +165,7 @@ def test_an_unanswered_word_is_not_repeated_and_an_answered_one_may_be(world: Wo
     lab = world.pipeline()
     image, word = notified(world, lab)
     serial = world.asker(lab).serial
-    again = Sighting(serial, "kept", image, word.distance, word.alteration)
+    again = Sighting(serial, "kept", image, copied(word).distance, copied(word).alteration)
     assert notify([again, again], at=world.at) == 0
     acknowledge(word.id, pipeline=serial, outcome="exempt", at=world.at)
     assert notify([again, again], at=world.at) == 1

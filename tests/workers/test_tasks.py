@@ -13,7 +13,7 @@ from consent.acts.open_case import Matter, open_case
 from consent.models import Protection
 from consent.reads.cases import case, open_cases
 from consent.reads.matches import match
-from consent.reads.notifications import notifications
+from consent.reads.notifications import Copied, notifications
 from consent.reads.pipelines import Asker, pipeline_of_key
 from consent.reads.protections import unsearched, waiting
 from consent.rules.lifecycle import CaseMove
@@ -179,7 +179,8 @@ def test_a_pipeline_that_deposited_a_copy_hears_of_it_once(studio: Studio) -> No
     deposit(pipeline.serial, version=views.VERSION, pictures=left, at=studio.world.at)
     image = studio.withdrawn("ada", face())
     (told,) = notifications(pipeline, after=0, limit=9).notifications
-    assert (told.key, told.image, told.alteration) == ("a.jpg", image, "mirrored, cropped")
+    assert isinstance(told.about, Copied)
+    assert (told.about.key, told.about.image, told.about.alteration) == ("a.jpg", image, "mirrored, cropped")
 
 
 def test_workers_at_once_do_no_harm(studio: Studio) -> None:

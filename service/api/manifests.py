@@ -42,7 +42,7 @@ SENT: Final = d.shown(
         {
             "statement": {
                 "type": "string",
-                "description": "A C2SP signed note, as `consentkit attest` makes it; see docs/manifests.md.",
+                "description": "A C2SP signed note, as `consentkit attest` makes it (see its README).",
             },
             "keys": d.many(d.DIGEST, minItems=1, maxItems=MOST_JSON),
         }

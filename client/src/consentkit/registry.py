@@ -11,13 +11,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from consentkit import checks, matches, notifications
+from consentkit import attesting, checks, matches, notifications, signing
 from consentkit import keys as keys_
+from consentkit.attesting import Affected, Attested, Run
 from consentkit.checks import Answer, By
 from consentkit.errors import Stale
 from consentkit.filtering import Judge
 from consentkit.matches import Match
-from consentkit.notifications import Notification
+from consentkit.notifications import ManifestNotification, Notification
 from consentkit.rows import SHA256_BYTES
 from consentkit.settings import Settings
 from consentkit.state import State, Store
@@ -77,8 +78,8 @@ class Registry:
         with self._transport() as transport:
             yield from matches.match(transport, map(Path, given), purpose=purpose, deposit=deposit)
 
-    def notifications(self) -> Iterator[Notification]:
-        """What later withdrawals matched among the deposits, oldest first."""
+    def notifications(self) -> Iterator[Notification | ManifestNotification]:
+        """What later withdrawals matched among the deposits, or took from attested runs, oldest first."""
         with self._transport() as transport:
             yield from notifications.notifications(transport)
 
@@ -86,6 +87,29 @@ class Registry:
         """Tells the registry what was done: `deleted`, `excluded`, `retrained`, `exempt` or `not_found`."""
         with self._transport() as transport:
             notifications.answer(transport, notification, outcome=outcome)
+
+    def attest(
+        self,
+        manifest: Path | str,
+        *,
+        model: str,
+        name: str = "",
+        source: Path | str | None = None,
+        progress: attesting.Progress = lambda _done, _of: None,
+    ) -> Attested:
+        """Signs and registers what `filter` wrote to OUT.manifest.json: the run `name` trained `model` on OUT.
+
+        `source`: where IN is, if not beside OUT. Raises Changed where either is not as it was.
+        """
+        run = Run(model, name, None if source is None else Path(source))
+        state, signer = self.sync(), signing.signer(self.settings.home)
+        with self._transport() as transport:
+            return attesting.attest(transport, Path(manifest), run=run, state=state, signer=signer, progress=progress)
+
+    def affected(self, manifest: str) -> list[Affected]:
+        """What of an attested run may no longer be used today, by the manifest's number. Asks now."""
+        with self._transport() as transport:
+            return list(attesting.affected(transport, manifest).images)
 
     def sync(self) -> State:
         """The newest state, stored. Raises Unreachable, Malformed, BadProof, Inconsistent or Stale."""

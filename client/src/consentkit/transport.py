@@ -6,13 +6,14 @@ Every request here may be sent again, because the second time it changes nothing
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import IO, Any, Final, Self, TypeVar
 
 import httpx2
 import tenacity
@@ -36,6 +37,8 @@ _AGAIN: Final = {
     HTTPStatus.GATEWAY_TIMEOUT,
 }
 
+
+_ANSWERS: Final = (HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.PARTIAL_CONTENT)
 
 Body = TypeVar("Body")
 
@@ -76,6 +79,26 @@ class Transport:
     def post(self, path: str, *, body: Mapping[str, Any]) -> Any:
         """The JSON answer to a body at `/api/v1/<path>`. Raises Unreachable, Refused or Malformed."""
         return _json(self._read("POST", f"/api/v1/{path}", limit=JSON_BYTES, json=body, headers=self._authorization))
+
+    def post_file(self, path: str, file: IO[bytes], *, kind: str, seconds: float) -> Any:
+        """The JSON answer to a file at `/api/v1/<path>`, read from its beginning at each attempt.
+
+        Raises Unreachable, Refused or Malformed.
+        """
+        headers = self._authorization | {"content-type": kind, "content-length": str(file.seek(0, os.SEEK_END))}
+
+        def fetch() -> bytes:
+            file.seek(0)
+            content = iter(lambda: file.read(_CHUNK), b"")
+            timeout = httpx2.Timeout(seconds, connect=5)
+            with self._answer("POST", f"/api/v1/{path}", content=content, headers=headers, timeout=timeout) as response:
+                return b"".join(_chunks(response, limit=JSON_BYTES, seconds=seconds))
+
+        return _json(_patiently(fetch))
+
+    def read(self, path: str) -> bytes:
+        """The text at `/api/v1/<path>`. Raises Unreachable or Refused."""
+        return self._read("GET", f"/api/v1/{path}", limit=JSON_BYTES, headers=self._authorization)
 
     def log(self, path: str) -> bytes:
         """A file of the log, at `/log/<path>`: public, so without the key. Raises Unreachable or Refused."""
@@ -123,7 +146,7 @@ class Transport:
     def _answer(self, method: str, path: str, **request: Any) -> Iterator[httpx2.Response]:
         try:
             with self._client.stream(method, self._url + path, **request) as response:
-                if response.status_code not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+                if response.status_code not in _ANSWERS:
                     raise _refusal(response)
                 yield response
         except httpx2.InvalidURL as error:  # an address that no request can go to

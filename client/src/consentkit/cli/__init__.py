@@ -7,7 +7,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 import consentkit
-from consentkit.cli import checks, copies, feed, proofs
+from consentkit.cli import attesting, checks, copies, feed, proofs
 from consentkit.cli.errors import exit_code
 from consentkit.errors import ConsentkitError
 
@@ -29,6 +29,8 @@ for command in (
     checks.check,
     copies.match,
     checks.hash_,
+    attesting.attest,
+    attesting.affected,
     proofs.verify,
     proofs.doctor,
 ):

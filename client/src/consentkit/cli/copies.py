@@ -1,4 +1,4 @@
-"""`match` and `notifications`: copies of protected pictures, among one's own files now and among deposits later."""
+"""`match` and `notifications`: copies of protected pictures among one's files, and what was taken back later."""
 
 import json
 import sys
@@ -16,7 +16,7 @@ from consentkit.cli.purposes import JsonOption, PurposeOption
 
 if TYPE_CHECKING:
     from consentkit.matches import Found, Match
-    from consentkit.notifications import Notification
+    from consentkit.notifications import ManifestNotification, Notification
     from consentkit.transport import Transport
 
 notifications = typer.Typer(invoke_without_command=True)
@@ -75,7 +75,7 @@ def match(
 
 @notifications.callback()
 def listed(context: typer.Context, *, as_json: JsonOption = False) -> None:
-    """List what later withdrawals matched among your deposits, oldest first."""
+    """List what later withdrawals matched among your deposits, or took from what you attested, oldest first."""
     if context.invoked_subcommand:
         return
     from consentkit.notifications import notifications
@@ -90,7 +90,7 @@ def answer(
     notification: Annotated[str, typer.Argument(metavar="ID", help="The notification's id.")],
     outcome: Annotated[Outcome, typer.Argument(metavar="OUTCOME", help=f"One of: {', '.join(Outcome)}.")],
 ) -> None:
-    """Tell the registry what you did about the picture. It is recorded, once and for all."""
+    """Tell the registry what you did about it. It is recorded, once and for all."""
     from consentkit.notifications import answer
 
     with _transport() as transport:
@@ -130,21 +130,35 @@ def _tell(answer: "Match", *, as_json: bool) -> None:
         typer.echo(f"{path}: {answer.decision}; nothing matched" + ("" if answer.complete else " so far"))
 
 
-def _line(each: "Notification") -> str:
-    told = {"id": each.id, "at": _time(each), "kind": "copy", "key": each.key}
-    return json.dumps({**told, **_object(each.found), "outcome": each.outcome})
+def _line(each: "Notification | ManifestNotification") -> str:
+    from consentkit.notifications import Notification
+
+    head = {"id": each.id, "at": _time(each)}
+    if isinstance(each, Notification):
+        about: dict[str, object] = {"kind": "copy", "key": each.key, **_object(each.found)}
+    else:
+        images = [vars(image) for image in each.images]
+        about = {"kind": "manifest", "manifest": each.manifest, "count": each.count, "images": images}
+    return json.dumps({**head, **about, "outcome": each.outcome})
 
 
-def _words(each: "Notification") -> str:
-    found = f"a copy ({each.found.alteration}) of {each.found.image}, which is protected now"
-    return f"{each.id}  {_time(each)}  {_printable(each.key)}: {found}; {each.outcome or 'not answered yet'}"
+def _words(each: "Notification | ManifestNotification") -> str:
+    from consentkit.notifications import Notification
+
+    if isinstance(each, Notification):
+        key, found = _printable(each.key), each.found
+        about = f"{key}: a copy ({found.alteration}) of {found.image}, which is protected now"
+    else:
+        images = "1 image" if each.count == 1 else f"{each.count} images"
+        about = f"manifest {each.manifest}: {images} may no longer be used, {each.images[0].sha256} first"
+    return f"{each.id}  {_time(each)}  {about}; {each.outcome or 'not answered yet'}"
 
 
 def _object(found: "Found") -> dict[str, str | int]:
     return {"image": found.image, "distance": found.distance, "alteration": found.alteration}
 
 
-def _time(each: "Notification") -> str:
+def _time(each: "Notification | ManifestNotification") -> str:
     return each.at.isoformat().replace("+00:00", "Z")
 
 

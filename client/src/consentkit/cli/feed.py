@@ -57,18 +57,24 @@ def filter_(
     offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write what is permitted of IN to OUT, and what was dropped to OUT.dropped.jsonl. Unknown is dropped."""
+    """Write what is permitted of IN to OUT, and what was dropped to OUT.dropped.jsonl. Unknown is dropped.
+
+    OUT.manifest.json says from what it was made, and by which state: `consentkit attest` signs that.
+    """
+    from consentkit import filtered
     from consentkit.filtering import NotOurs, filter_file
     from consentkit.sources.batches import Scope
 
     rows_of = Scope.parse(scope) if scope else None
     judge = _judge(purpose.value, offline=offline)
+    begun = filtered.Stamp.of(source)
     try:
-        with _progress("Filtering") as progress:
+        with progress_bar("Filtering") as progress:
             summary = filter_file(source, out, judge=judge, key=key, scope=rows_of, progress=progress)
     except NotOurs as refused:
         _report(refused.summary, "and nothing was written", as_json=as_json)
         raise
+    filtered.write(out, source=begun, judge=judge, summary=summary, key=key, scope=rows_of)
     _report(summary, f"written to {out}", as_json=as_json)
 
 
@@ -88,7 +94,7 @@ def audit(
     rows_of = Scope.parse(scope) if scope else None
     judge = _judge(purpose.value, offline=offline)
     try:
-        with _progress("Auditing") as progress:
+        with progress_bar("Auditing") as progress:
             summary = audit_file(source, judge=judge, key=key, scope=rows_of, progress=progress)
     except NotOurs as refused:
         _report_audit(refused.summary, as_json=as_json)
@@ -134,7 +140,7 @@ def _object(values: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _progress(doing: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(doing: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on a terminal's stderr; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _done, _of: None

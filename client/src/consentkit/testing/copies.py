@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from consentkit.matches import VERSION
 from consentkit.notifications import OUTCOMES
+from consentkit.testing.attested import SHOWN
 from consentkit.testing.refusals import Gone
 
 if TYPE_CHECKING:
@@ -55,8 +56,15 @@ class Copies:
 
     def page(self, after: int) -> dict[str, Any]:
         """Two at most."""
-        rows = self.notifications[after : after + 2]
+        rows = [_cut(each) for each in self.notifications[after : after + 2]]
         return {"notifications": rows, "next": after + len(rows)}
+
+    def images(self, notification: str) -> dict[str, Any]:
+        """All that one about a manifest tells of."""
+        found = next((each for each in self.notifications if each["id"] == notification and "images" in each), None)
+        if found is None:
+            raise Gone(404, "not-found", "There is no such notification.")
+        return {"images": found["images"], "next": None}
 
     def answer(self, notification: str, outcome: str) -> dict[str, Any]:
         """Keeps the first outcome."""
@@ -86,6 +94,10 @@ class Copies:
             if reason:
                 words = alteration(match.near)
                 yield reason, {"image": str(match.key), "distance": match.near.distance, "alteration": words}
+
+
+def _cut(told: dict[str, Any]) -> dict[str, Any]:
+    return {**told, "images": told["images"][:SHOWN]} if "images" in told else told
 
 
 def _now() -> str:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 _RANGE = re.compile(r"bytes=(\d+)-")
 _OUTCOME = re.compile(r"/api/v1/notifications/([^/]+)/outcome")
 
+_IMAGES = re.compile(r"/api/v1/notifications/([^/]+)/images")
+_MANIFEST = re.compile(r"/api/v1/manifests/([^/]+)(/receipt|/affected)?")
+
 
 def door(simulator: "Simulator") -> type[BaseHTTPRequestHandler]:
     """A handler class for this simulator."""
@@ -68,12 +71,33 @@ class _Door(BaseHTTPRequestHandler):
             self._json(self.sim.checks(json.loads(body)))
         elif path == "/api/v1/matches" and self.command == "POST":
             self._json(self.sim.matches(json.loads(body)))
+        else:
+            self._route_told(path, body, query)
+
+    def _route_told(self, path: str, body: bytes, query: dict[str, list[str]]) -> None:
+        """Manifests, and notifications of what was taken."""
+        if path == "/api/v1/manifests" and self.command == "POST":
+            self._json(self.sim.attest(body, stream="arrow" in self.headers.get("content-type", "")), status=201)
+        elif attested := _MANIFEST.fullmatch(path):
+            self._manifest(*attested.groups(), after=query.get("after", [""])[0])
+        elif told := _IMAGES.fullmatch(path):
+            self._json(self.sim.copies.images(told[1]))
         elif path == "/api/v1/notifications":
             self._json(self.sim.copies.page(int(query.get("after", ["0"])[0])))
         elif (answered := _OUTCOME.fullmatch(path)) and self.command == "POST":
             self._json(self.sim.copies.answer(answered[1], json.loads(body)["outcome"]))
         else:
             raise _missing()
+
+    def _manifest(self, number: str, what: str | None, *, after: str) -> None:
+        if what == "/affected":
+            self._json(self.sim.affected(number, after=after))
+        elif what is None:
+            self._json(self.sim.manifest(number))
+        elif (receipt := self.sim.receipt(number)) is None:
+            self._json({"state": "recorded"}, status=202)
+        else:
+            self._send(receipt, kind="text/plain")
 
     def _log(self, path: str) -> bytes:
         try:
@@ -89,8 +113,8 @@ class _Door(BaseHTTPRequestHandler):
         if self.headers.get("authorization") != f"Bearer {self.sim.key}":
             raise Gone(401, "key-unknown", "Send the key of an enrolled pipeline.")
 
-    def _json(self, value: Any) -> None:
-        self._send(json.dumps(value).encode(), kind="application/json")
+    def _json(self, value: Any, *, status: int = 200) -> None:
+        self._send(json.dumps(value).encode(), status=status, kind="application/json")
 
     def _part(self, data: bytes) -> None:
         wanted = _RANGE.fullmatch(self.headers.get("range", ""))

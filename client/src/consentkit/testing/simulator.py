@@ -16,9 +16,11 @@ from uuid import UUID, uuid4
 from consentkit import canonical, merkle, tiles
 from consentkit.checkpoints import Checkpoint, sign_checkpoint
 from consentkit.closes import Close, Part, PartList, sign_close, sign_list
-from consentkit.entries import Kind
+from consentkit.entries import SALT_BYTES, Kind, Leaf, commitment
 from consentkit.errors import Malformed
 from consentkit.notes import Signer
+from consentkit.receipts import OpenedItem, Receipt
+from consentkit.testing import attested
 from consentkit.testing.copies import Copies
 from consentkit.testing.history import Act, Row, Standing, digest, rows_at
 from consentkit.testing.parts import parquet
@@ -49,11 +51,14 @@ class Simulator:
         """Seconds from an act until a checkpoint covers it, for acts to come."""
         self.requests: list[str] = []
         self.copies = Copies()
+        self.manifests: dict[str, attested.Manifest] = {}
+        """What was attested, by number."""
         self._collection = str(uuid4())
         self._secret = secrets.token_bytes(32)
         self._acts: list[Act] = []
         self._public: list[float] = []
         self._parts: dict[str, bytes] = {}
+        self._salts: dict[int, bytes] = {}
         self._shift = 0
         self._faults: set[str] = set()
         self._status: int | None = None
@@ -110,6 +115,8 @@ class Simulator:
         standing: Standing = dict.fromkeys(self.purposes, (None, reason))
         self._record(Act(Kind.WITHDRAWN, int(time.time()), {image: (row.sha256, standing)}))
         self.copies.notify(image)
+        for each in self.manifests.values():
+            self._tell(each)
 
     def show(self, image: UUID, picture: Path | str) -> None:
         """What a granted image looks like: once it is withdrawn, its altered copies match. Needs `fingerprints`."""
@@ -118,6 +125,11 @@ class Simulator:
     def be_incomplete(self) -> None:
         """From now on it says that it could not look at everything it protects."""
         self.copies.complete = False
+
+    def _tell(self, manifest: attested.Manifest) -> None:
+        told = attested.news(manifest, rows_at(self._acts))
+        if told is not None:
+            self.copies.notifications.append(told)
 
     def _record(self, act: Act) -> None:
         self._acts.append(act)
@@ -269,6 +281,50 @@ class Simulator:
         answer = {"size": self.size, "purpose": purpose, "complete": self.copies.complete, "pictures": pictures}
         self._spoil(answer)
         return answer
+
+    def attest(self, body: bytes, *, stream: bool) -> dict[str, Any]:
+        """Keeps a manifest, once; what was taken from it before is told at once."""
+        note, keys = attested.read(body, stream=stream)
+        known = next((each for each in self.manifests.values() if each.note == note), None)
+        if known is None:
+            known = attested.made(note, keys, rows_at(self._acts), origin=self.signer.name, size=self.size)
+            self._require(known.statement.purpose)
+            known.index, salt = self.size, secrets.token_bytes(SALT_BYTES)
+            committed = commitment(salt, canonical.encode(known.item))
+            self._salts[known.index] = salt
+            self._record(Act(Kind.MANIFEST_ATTESTED, int(time.time()), {}, merkle.items_root([committed])))
+            self.manifests[known.id] = known
+            self._tell(known)
+        return {"manifest": known.id, "index": known.index, "receipt": f"/api/v1/manifests/{known.id}/receipt"}
+
+    def manifest(self, number: str) -> dict[str, Any]:
+        """What was attested."""
+        return {"size": self.size, **attested.described(self._manifest(number))}
+
+    def receipt(self, number: str) -> bytes | None:
+        """Of its entry; None until a checkpoint covers it."""
+        of, note = self._manifest(number), self.checkpoint()
+        size = sum(public <= time.monotonic() for public in self._public)
+        if size <= of.index:
+            return None
+        act, hashes = self._acts[of.index], [act.leaf_hash for act in self._acts[:size]]
+        opened = OpenedItem(0, self._salts[of.index], of.item, ())
+        path = tuple(merkle.inclusion_path(of.index, size, merkle.node_from_leaves(hashes)))
+        return Receipt(of.index, Leaf.decode(act.leaf), (opened,), path, note).encode()
+
+    def affected(self, number: str, *, after: str) -> dict[str, Any]:
+        """What of it is not permitted now."""
+        found = attested.affected(self._manifest(number), rows_at(self._acts), now=self._now())
+        page = [each for each in found if each["image"] > after][: self.page_rows]
+        reasons = [each["reason"] for each in found]
+        counts = {reason: reasons.count(reason) for reason in ("remove", "wait", "not_covered", "unknown")}
+        end = page[-1]["image"] if len(page) == self.page_rows else None
+        return {"size": self.size, **({} if after else {"counts": counts}), "images": page, "next": end}
+
+    def _manifest(self, number: str) -> attested.Manifest:
+        if number not in self.manifests:
+            raise Gone(404, "not-found", "There is no such manifest for this key.")
+        return self.manifests[number]
 
     # How it says it
 

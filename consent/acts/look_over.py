@@ -6,7 +6,7 @@ from typing import Final
 
 from django.db import transaction
 
-from consent.exclusions.duties import DUTY
+from consent.exclusions.duties import BY_COST, BY_INDEX, DUTY
 from consent.models import Manifest, ManifestLook
 from consent.models.notifications import in_commit_order
 from consentkit.scopes import scope
@@ -14,20 +14,21 @@ from registry.log.recorder import head_size
 from registry.models.bulk import ask
 
 CHANGED: Final = f"""
+    CREATE TEMPORARY TABLE look_changed ON COMMIT DROP AS
     SELECT standing.image_id AS image, standing.act, entry.index, {DUTY} AS duty
     FROM registry_entry entry JOIN consent_standing standing USING (act)
     JOIN consent_manifestimage held ON held.image_id = standing.image_id AND held.manifest_id = %(manifest)s
     WHERE entry.index >= %(since)s
 """  # noqa: S608 - our own words
-OVER: Final = f"""
-    UPDATE consent_notificationimage told SET over = true FROM ({CHANGED}) changed, consent_notification notification
+OVER: Final = """
+    UPDATE consent_notificationimage told SET over = true FROM look_changed changed, consent_notification notification
     WHERE changed.duty IS NULL AND told.image_id = changed.image AND NOT told.over
         AND notification.serial = told.notification_id AND notification.manifest_id = %(manifest)s
-"""  # noqa: S608 - our own words
+"""
 # An image is told again only where more must be done about it than an earlier notification says that still stands.
-TELL: Final = f"""
-    WITH changed AS MATERIALIZED ({CHANGED}), news AS MATERIALIZED (
-        SELECT * FROM changed WHERE duty > coalesce((
+TELL: Final = """
+    WITH news AS MATERIALIZED (
+        SELECT * FROM look_changed changed WHERE duty > coalesce((
             SELECT max(told.duty) FROM consent_notificationimage told
             JOIN consent_notification notification ON notification.serial = told.notification_id
             WHERE told.image_id = changed.image AND NOT told.over AND notification.manifest_id = %(manifest)s
@@ -41,7 +42,7 @@ TELL: Final = f"""
         SELECT serial, image, duty, false FROM news JOIN told USING (act)
     )
     SELECT count(*) FROM told
-"""  # noqa: S608 - our own words
+"""
 
 
 @transaction.atomic(durable=True)
@@ -63,7 +64,7 @@ def look_over(manifest: int, *, at: datetime) -> int | None:
         "pipeline": of.pipeline_id,
         "at": at,
     }
-    ask(OVER, asked)
+    ask(f"{BY_INDEX}; {CHANGED}; {BY_COST}; {OVER}", asked)
     in_commit_order()
     (((told,),),) = ask(TELL, asked)
     look.size = head

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
+from consent.exclusions.duties import BY_INDEX
 from consent.models import ManifestLook
 from registry.models.bulk import ask
 from registry.reads.size import at_one_size
@@ -35,6 +36,6 @@ def behind() -> Behind | None:
             return None
         size = min(head, first + ENTRIES)
         asked: dict[str, Any] = {"first": first, "size": size}
-        touched, all_ = ask(f"{TOUCHED}; {BEHIND}", asked)
+        *_, touched, all_ = ask(f"{BY_INDEX}; {TOUCHED}; {BEHIND}", asked)
     found = {manifest for (manifest,) in touched}
     return Behind(size, tuple(sorted(found)), tuple(manifest for (manifest,) in all_ if manifest not in found))

@@ -38,7 +38,7 @@ from registry.log.recorder import head_size
 from registry.log.signer import verifier
 from registry.models import Entry
 from tests import statements
-from tests.threads import together
+from tests.threads import Gate, together
 from tests.world import Pipeline, World, digest_of, opened_collection
 
 
@@ -412,6 +412,21 @@ def test_a_manifest_of_others_is_as_absent_as_one_that_never_was(world: World) -
 def answers(world: World, lab: Pipeline) -> Iterator[UUID]:
     for each in NotificationImage.objects.filter(notification__pipeline=world.asker(lab).serial, over=False):
         yield each.image_id
+
+
+def test_a_withdrawal_that_commits_before_the_attestation_is_told(world: World) -> None:
+    """The attestation has read the standings, and waits for the counter: the withdrawal comes before it in the log."""
+    lab, (image,) = world.pipeline(), granted(world, "ines")
+    other = world.attest(lab, image, name="another run, so that the looks have passed this point")
+    gate = Gate("registry_loghead")
+    with gate.stopped(partial(world.attest, lab, image)) as attesting:
+        withdrawn = world.withdraw(world.person("ines"))
+        assert world.look_over() == 1
+    done = attesting.result()
+    assert other.index < withdrawn.index < done.index
+    assert len(told(world, lab)) == 1
+    assert world.look_over() == 1
+    assert {each.about.manifest for each in told(world, lab)} == {other.manifest, done.manifest}  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -128,8 +128,9 @@ def look_over() -> None:
     """Tell pipelines what acts have taken from their manifests. What another worker is at, it goes on with."""
     until = time.monotonic() + ENOUGH
     while time.monotonic() < until and (behind := lookouts.behind()) is not None:
-        looked = [looking.look_over(manifest, at=timezone.now()) for manifest in behind.touched]
         looking.look_past(behind.others, size=behind.size)
+        touched = random.sample(behind.touched, min(BATCH, len(behind.touched)))
+        looked = [looking.look_over(manifest, at=timezone.now()) for manifest in touched]
         if not behind.others and all(told is None for told in looked):
             return
 

@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 from pytest_django import DjangoDbBlocker, Settings
 
 from consent import errors
+from consent.models import ManifestLook, Notification
 from consent.rules.lifecycle import CaseMove
 from consent.rules.reasons import Decision
 from registry.acts.submit import Shown
@@ -66,6 +67,7 @@ class Registry(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         with self.stop:
+            self.world.look_over()
             check_world()
 
     @initialize(target=images)
@@ -193,6 +195,30 @@ class Registry(RuleBasedStateMachine):
         assert checked.size == len(told)
         assert [decided.decision for decided in checked.decisions] == [*expected, "unknown", *expected[:1]]
         assert now < checked.valid_until <= now + 900
+
+    @rule(chosen=st.lists(images, min_size=1, max_size=3), purpose=st.sampled_from(oracle.PURPOSES), audience=AUDIENCE)
+    def attest(self, chosen: list[UUID], purpose: str, audience: str) -> None:
+        """Whatever stands against it already is told with it; held images are strangers."""
+        digests = {digest_of(image) for image in chosen}
+        ours = Image.objects.filter(sha256__in=digests, held=False).values_list("id", flat=True)
+        before = head_size()
+        try:
+            done = self.world.attest(self.lab[audience], *chosen, purpose=purpose, name=secrets.token_hex(8))
+        except errors.KeysNotOurs:
+            assert not ours
+            assert head_size() == before
+            return
+        told, scope = story(), oracle.SCOPES.index((purpose, audience))
+        rulings = [oracle.standing(oracle.concerning(told, str(image)), str(image))[scope] for image in ours]
+        against = [reason for _, reason in rulings if reason and oracle.TOLD[reason] != "unknown"]
+        word = Notification.objects.filter(act=Entry.objects.get(index=done.index).act).first()
+        assert (word.count if word else 0) == len(against)
+
+    @rule()
+    def look_over(self) -> None:
+        """After it the checker knows of every manifest whether all was told, and nothing in vain."""
+        self.world.look_over()
+        assert set(ManifestLook.objects.values_list("size", flat=True)) <= {head_size()}
 
     # What the model knows
 

@@ -17,17 +17,17 @@ from registry.reads.size import at_one_size
 SHOWN: Final = 20  # of a manifest's images, with the notification itself
 
 FIRST: Final = """
-    SELECT notification.serial, told.image_id, encode(sha256, 'hex'), duty
+    SELECT notification.serial, image_id, encode(sha256, 'hex'), duty
     FROM unnest(%(notifications)s::bigint[]) AS notification(serial)
     CROSS JOIN LATERAL (
         SELECT image_id, duty FROM consent_notificationimage
         WHERE notification_id = notification.serial ORDER BY image_id LIMIT %(limit)s
-    ) told JOIN registry_image image ON image.id = told.image_id
-    ORDER BY notification.serial, told.image_id
+    ) told JOIN consent_standing standing USING (image_id)
+    ORDER BY notification.serial, image_id
 """
 REST: Final = """
-    SELECT image_id, encode(sha256, 'hex'), duty FROM consent_notificationimage
-    JOIN registry_image image ON image.id = image_id
+    SELECT image_id, encode(sha256, 'hex'), duty
+    FROM consent_notificationimage JOIN consent_standing standing USING (image_id)
     WHERE notification_id = %(notification)s AND image_id > %(after)s ORDER BY image_id LIMIT %(limit)s
 """
 

@@ -12,7 +12,7 @@ from tests.world import World
 
 INSERT_ONLY = [
     *("registry_entry", "registry_commitment", "registry_opening", "registry_tile", "registry_checkpoint"),
-    *("consent_notice", "consent_grant", "consent_withdrawal"),
+    *("consent_notice", "consent_grant", "consent_withdrawal", "consent_manifest", "consent_manifestimage"),
 ]
 
 
@@ -23,13 +23,14 @@ def run(sql: str) -> None:
 
 def rewrites(table: str, column: str) -> list[str]:
     """Every way of changing what is there; the ones that touch no row too."""
+    key = "manifest_id, image_id" if table == "consent_manifestimage" else column
     return [
         f"UPDATE {table} SET {column} = {column}",
         f"UPDATE {table} SET {column} = {column} WHERE false",
         f"DELETE FROM {table}",
         f"DELETE FROM {table} WHERE false",
         f"TRUNCATE {table} CASCADE",
-        f"INSERT INTO {table} SELECT * FROM {table} ON CONFLICT ({column}) DO UPDATE SET {column} = excluded.{column}",
+        f"INSERT INTO {table} SELECT * FROM {table} ON CONFLICT ({key}) DO UPDATE SET {column} = excluded.{column}",
         f"MERGE INTO {table} USING {table} AS other ON {table}.{column} = other.{column} WHEN MATCHED THEN DELETE",
     ]
 

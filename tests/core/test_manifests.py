@@ -204,14 +204,6 @@ def test_a_size_is_too_old_a_lease_after_it_was_the_newest(world: World) -> None
         world.attest(lab, image, size=size, name="too late")
 
 
-@pytest.mark.parametrize("table", ["manifest", "manifestimage"])
-@pytest.mark.parametrize("statement", ["UPDATE {} SET manifest_id = 1", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
-def test_what_was_attested_is_never_rewritten(world: World, table: str, statement: str) -> None:
-    sql = statement.format(f"consent_{table}").replace("manifest_id", "manifest_id" if "image" in table else "serial")
-    with pytest.raises(DatabaseError, match="law 4"), connection.cursor() as cursor:
-        cursor.execute(sql)
-
-
 # What pipelines are told
 
 

@@ -6,18 +6,20 @@ from typing import Final
 
 from django.db import transaction
 
-from consent.exclusions.duties import BY_COST, BY_INDEX, DUTY
+from consent.exclusions.duties import BY_COST, BY_INDEX, CHANGED, DUTY
 from consent.models import Manifest, ManifestLook
 from consent.models.notifications import in_commit_order
 from consentkit.scopes import scope
 from registry.log.recorder import head_size
 from registry.models.bulk import ask
 
-CHANGED: Final = f"""
+TAKE: Final = f"""
     CREATE TEMPORARY TABLE look_changed ON COMMIT DROP AS
     SELECT standing.image_id AS image, standing.act, entry.index, {DUTY} AS duty
-    FROM registry_entry entry JOIN consent_standing standing USING (act)
-    JOIN consent_manifestimage held ON held.image_id = standing.image_id AND held.manifest_id = %(manifest)s
+    FROM {CHANGED} CROSS JOIN LATERAL (
+        SELECT FROM consent_manifestimage
+        WHERE manifest_id = %(manifest)s AND image_id = standing.image_id OFFSET 0
+    ) held
     WHERE entry.index >= %(since)s
 """  # noqa: S608 - our own words
 OVER: Final = """
@@ -64,7 +66,7 @@ def look_over(manifest: int, *, at: datetime) -> int | None:
         "pipeline": of.pipeline_id,
         "at": at,
     }
-    ask(f"{BY_INDEX}; {CHANGED}; {BY_COST}; {OVER}", asked)
+    ask(f"{BY_INDEX}; {TAKE}; {BY_COST}; {OVER}", asked)
     in_commit_order()
     (((told,),),) = ask(TELL, asked)
     look.size = head

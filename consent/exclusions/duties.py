@@ -13,16 +13,15 @@ def _words() -> str:
 DUTY: Final = f"CASE standing.reason[%(position)s] {_words()} END"
 """Of `standing`, at the scope at `position` (counted from one): a `Duty`, or null where no act stands against it."""
 
-BY_INDEX: Final = """
-    SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
-    SET LOCAL join_collapse_limit = 1
+CHANGED: Final = """
+    registry_entry entry CROSS JOIN LATERAL (
+        SELECT image_id, act, reason FROM consent_standing WHERE act = entry.act OFFSET 0
+    ) standing
 """
-"""From few entries to their images, then to manifests, each by its index, in the order written.
+"""Entries, each with the standings that it changed last. `OFFSET 0` keeps the planner from turning it round.
 
-Some acts changed millions of images and most one or two: from the average, the planner would read whole tables.
+Some acts changed millions of images and most one or two: from the average, it would read all standings. For the
+same reason these statements run under BY_INDEX.
 """
-BY_COST: Final = """
-    SET LOCAL enable_seqscan = on; SET LOCAL enable_hashjoin = on; SET LOCAL enable_mergejoin = on;
-    SET LOCAL join_collapse_limit = 8
-"""
-"""As usual again, for the rest of the transaction."""
+BY_INDEX: Final = "SET LOCAL enable_seqscan = off; SET LOCAL jit = off"
+BY_COST: Final = "SET LOCAL enable_seqscan TO DEFAULT; SET LOCAL jit TO DEFAULT"

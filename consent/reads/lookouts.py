@@ -3,18 +3,19 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from consent.exclusions.duties import BY_INDEX
+from consent.exclusions.duties import BY_INDEX, CHANGED
 from consent.models import ManifestLook
 from registry.models.bulk import ask
 from registry.reads.size import at_one_size
 
 ENTRIES: Final = 1_000  # of the log, compared at once
 
-TOUCHED: Final = """
-    SELECT DISTINCT held.manifest_id FROM registry_entry entry JOIN consent_standing standing USING (act)
-    JOIN consent_manifestimage held USING (image_id) JOIN consent_manifestlook look USING (manifest_id)
+TOUCHED: Final = f"""
+    SELECT DISTINCT manifest_id FROM {CHANGED} CROSS JOIN LATERAL (
+        SELECT manifest_id FROM consent_manifestimage WHERE image_id = standing.image_id OFFSET 0
+    ) held JOIN consent_manifestlook look USING (manifest_id)
     WHERE entry.index >= %(first)s AND entry.index < %(size)s AND entry.index >= look.size
-"""
+"""  # noqa: S608 - our own words
 BEHIND: Final = "SELECT manifest_id FROM consent_manifestlook WHERE size < %(size)s"
 
 

@@ -1,5 +1,6 @@
 """What a pipeline attested, and what of it may no longer be used today."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -16,18 +17,21 @@ from registry.models.bulk import ask
 from registry.reads.log import whole_receipt
 from registry.reads.size import at_one_size
 
-# Whatever is not permitted now: the row says why, or its time has ended.
+# Whatever is not permitted now: the row says why, or its time has ended. All of it is read once, for page and counts.
 AFFECTED: Final = """
-    FROM consent_manifestimage held JOIN consent_standing standing USING (image_id)
-    WHERE held.manifest_id = %(manifest)s AND held.image_id > %(after)s
-        AND (until[%(position)s] IS NULL OR until[%(position)s] <= %(now)s)
+    WITH affected AS MATERIALIZED (
+        SELECT image_id, sha256, reason[%(position)s] AS reason, act
+        FROM consent_manifestimage held JOIN consent_standing standing USING (image_id)
+        WHERE held.manifest_id = %(manifest)s AND held.image_id > %(after)s
+            AND (until[%(position)s] IS NULL OR until[%(position)s] <= %(now)s)
+    ), counted AS (
+        SELECT array_agg(reason) AS reasons, array_agg(count) AS counts
+        FROM (SELECT reason, count(*) FROM affected GROUP BY reason) each
+    )
+    SELECT image_id, encode(sha256, 'hex'), page.reason, entry.index, reasons, counts
+    FROM (SELECT * FROM affected ORDER BY image_id LIMIT %(limit)s) page
+    JOIN registry_entry entry USING (act) CROSS JOIN counted ORDER BY image_id
 """
-LISTED: Final = f"""
-    SELECT image_id, encode(sha256, 'hex'), reason[%(position)s], entry.index FROM (
-        SELECT standing.* {AFFECTED} ORDER BY held.image_id LIMIT %(limit)s
-    ) standing JOIN registry_entry entry USING (act) ORDER BY image_id
-"""  # noqa: S608 - our own words
-COUNTED: Final = f"SELECT reason[%(position)s], count(*) {AFFECTED} GROUP BY 1"
 FIRST: Final = UUID(int=0)
 
 
@@ -122,9 +126,9 @@ def affected(asker: Asker, number: UUID, *, after: UUID | None, limit: int, at: 
             "after": after or FIRST,
             "limit": limit,
         }
-        (rows,) = ask(LISTED, asked)
-        counts = _counted(asked) if after is None else None
-    images = tuple(Taken(image, sha256, _told(code), since) for image, sha256, code, since in rows)
+        (rows,) = ask(AFFECTED, asked)
+    images = tuple(Taken(image, sha256, _told(code), since) for image, sha256, code, since, *_ in rows)
+    counts = _counted(rows) if after is None else None
     return Affected(size, counts, images, images[-1].image if len(images) == limit else None)
 
 
@@ -135,9 +139,10 @@ def _found(asker: Asker, number: UUID) -> Manifest:
     return found
 
 
-def _counted(asked: dict[str, Any]) -> dict[str, int]:
+def _counted(rows: Sequence[tuple[Any, ...]]) -> dict[str, int]:
+    """Each row has the counts of all: how many for each stored reason."""
     counts = dict.fromkeys(("remove", "wait", "not_covered", "unknown"), 0)
-    for code, count in ask(COUNTED, asked)[0]:
+    for code, count in zip(*rows[0][-2:], strict=True) if rows else ():
         counts[_told(code)] += count
     return counts
 

@@ -38,7 +38,7 @@ _REASONS: Final = ("remove", "wait", "not_covered", "unknown")
 _STREAM: Final = "application/vnd.apache.arrow.stream"
 _KEYS_AT_ONCE: Final = 100_000
 _CHUNK: Final = 1 << 20
-_SECONDS: Final = 600  # ten million keys take a registry a minute or two
+_SECONDS: Final = 600  # ten million keys take a registry minutes
 _RECEIPT_SECONDS: Final = 5
 _ACCEPTED: Final = 202
 
@@ -125,7 +125,7 @@ def affected(transport: Transport, manifest: str) -> Affecting:
     """Of a manifest by its number. Raises Misuse, Unreachable, or Malformed; the images may raise the same."""
     if not _UUID.fullmatch(manifest):
         raise Misuse(f"{manifest!r} is no manifest: give its number, or the OUT{filtered.SUFFIX} that was attested")
-    first = transport.get(f"manifests/{manifest}/affected")
+    first = transport.get(f"manifests/{manifest}/affected", patience=_SECONDS)
     if not isinstance(first, dict):
         raise Malformed("the registry said nothing of what is affected")
     counts = dict(zip(_REASONS, map(canonical.whole, canonical.fields(first.get("counts"), *_REASONS)), strict=True))
@@ -315,7 +315,7 @@ def _pages(transport: Transport, manifest: str, page: Any) -> Iterator[Affected]
             return
         if page["next"] != after:
             raise Malformed("the registry's list of what is affected goes on elsewhere")
-        page = transport.get(f"manifests/{manifest}/affected", query={"after": after})
+        page = transport.get(f"manifests/{manifest}/affected", query={"after": after}, patience=_SECONDS)
         if not isinstance(page, dict):
             raise Malformed("the registry's list of what is affected breaks off")
 

@@ -27,7 +27,8 @@ SECONDS: Final = 60
 PART_SECONDS: Final = 3600
 ATTEMPTS: Final = 3
 
-_TIMEOUT: Final = httpx2.Timeout(30, connect=5)
+_PATIENCE: Final = 30
+_CONNECT: Final = 5
 _CHUNK: Final = 2**20
 _AGAIN: Final = {
     HTTPStatus.TOO_MANY_REQUESTS,
@@ -62,7 +63,9 @@ class Transport:
         headers = {"user-agent": f"consentkit/{consentkit.__version__}"}
         self._authorization = {"authorization": f"Bearer {key}"} if key else {}
         self._url = url
-        self._client = httpx2.Client(timeout=_TIMEOUT, follow_redirects=False, headers=headers)
+        self._client = httpx2.Client(
+            timeout=httpx2.Timeout(_PATIENCE, connect=_CONNECT), follow_redirects=False, headers=headers
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -72,9 +75,14 @@ class Transport:
     ) -> None:
         self._client.close()
 
-    def get(self, path: str, *, query: Mapping[str, str] | None = None) -> Any:
-        """The JSON at `/api/v1/<path>`. Raises Unreachable, Refused or Malformed."""
-        return _json(self._read("GET", f"/api/v1/{path}", limit=JSON_BYTES, params=query, headers=self._authorization))
+    def get(self, path: str, *, query: Mapping[str, str] | None = None, patience: float = _PATIENCE) -> Any:
+        """The JSON at `/api/v1/<path>`; `patience`: seconds until the answer begins.
+
+        Raises Unreachable, Refused or Malformed.
+        """
+        timeout = httpx2.Timeout(patience, connect=_CONNECT)
+        asked = {"params": query, "headers": self._authorization, "timeout": timeout}
+        return _json(self._read("GET", f"/api/v1/{path}", limit=JSON_BYTES, **asked))
 
     def post(self, path: str, *, body: Mapping[str, Any]) -> Any:
         """The JSON answer to a body at `/api/v1/<path>`. Raises Unreachable, Refused or Malformed."""
@@ -90,7 +98,7 @@ class Transport:
         def fetch() -> bytes:
             file.seek(0)
             content = iter(lambda: file.read(_CHUNK), b"")
-            timeout = httpx2.Timeout(seconds, connect=5)
+            timeout = httpx2.Timeout(seconds, connect=_CONNECT)
             with self._answer("POST", f"/api/v1/{path}", content=content, headers=headers, timeout=timeout) as response:
                 return b"".join(_chunks(response, limit=JSON_BYTES, seconds=seconds))
 

@@ -126,6 +126,16 @@ def test_a_very_near_view_needs_some_other_beside_it() -> None:
     assert not rule.best([farther, near(rule.BESIDE, 2, middle=(9, 20))])
 
 
+def test_two_views_near_together_may_lie_within_each_other() -> None:
+    """Half the side is 16: the middles two apart are enough, one apart is not."""
+    first, within = near(rule.TOGETHER // 2, 1, middle=(9, 9)), near(rule.TOGETHER // 2, 2, middle=(9, 11))
+    assert rule.best([first, within]) == first
+    assert not rule.best([first, within._replace(distance=within.distance + 1)])
+    assert not rule.best([first, within._replace(asked=1)])
+    assert not rule.best([first, within._replace(orientation=2)])
+    assert not rule.best([first, near(rule.TOGETHER // 2, 2, middle=(9, 10))])
+
+
 def test_a_view_near_in_one_hash_only_is_no_witness() -> None:
     """It stands beside a very near one at most, however near it is in that hash."""
     distances = np.array([[0, 0, 17, 17], [0, 0, 18, 17], [0, 0, 21, 21], [0, 0, 21, 22], [36, 0, 36, 0]], np.uint8)

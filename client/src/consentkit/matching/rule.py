@@ -2,7 +2,8 @@
 
 Several views witness for one another only if they agree on how the copy was turned and which part of the picture it
 is, and hang on different places of it. Simple shapes (a collar, a lapel) come back in other people's pictures, at
-another size above all: one view alone must be all but equal, and otherwise has another beside it.
+another size above all: one view alone must be all but equal, and otherwise has another beside it. Two whose bits
+together are few may lie within each other: a spot comes back elsewhere, but not with all that surrounds it.
 
 The figures were chosen on portraits (`make bench ONLY=copies`), with room to the nearest different people. A forged
 collision in one hash leaves the other one where it was, and is no match.
@@ -23,12 +24,14 @@ FARTHEST: Final = (14, 42, 53, 68)  # of the 248 bits, for one to four views
 FARTHEST_DEEP: Final = (12, 42, 53, 68)  # the same, where the copy shows less than three quarters of the side
 VERY_NEAR: Final = 24  # for one, where another stands beside it,
 BESIDE: Final = 70  # so near
+TOGETHER: Final = 60  # for the sum of two, wherever they hang; of strangers the least is 67
 LOOSE: Final = 42  # and of either hash's 124 bits
 DEEP: Final = 6  # sixteenths of an octave
 SAME_SCALE: Final = 2  # sixteenths of an octave
 SAME_PLACE: Final = 3  # 1/32 of the held picture's side
 APART: Final = 0.25  # of the larger window's side, between the middles of any two witnesses
 APART_TWO: Final = 0.35  # the same where there are only two: one collar, seen in two windows, is one witness
+NESTED: Final = 0.08  # the same where two are near together
 
 Distances = NDArray[np.uint8]
 
@@ -80,7 +83,10 @@ def _speaks(first: Near, others: Sequence[Near]) -> bool:
     one, two, *more = FARTHEST_DEEP if first.scale > DEEP else FARTHEST
     if first.distance <= one:
         return True
-    beside = [other for other in others if _agree(first, other) and _apart(first, other, APART)]
+    agreeing = [other for other in others if _agree(first, other) and _apart(first, other, NESTED)]
+    if any(first.distance + other.distance <= TOGETHER for other in agreeing):
+        return True
+    beside = [other for other in agreeing if _apart(first, other, APART)]
     second = BESIDE if first.distance <= VERY_NEAR else two
     if any(other.distance <= second and _apart(first, other, APART_TWO) for other in beside):
         return True

@@ -109,10 +109,13 @@ def test_margins_come_off(top: int, bottom: int, left: int, right: int, colour: 
 
 
 @pytest.mark.parametrize("turn", range(4))
-def test_words_on_a_banner_come_off_with_it(turn: int) -> None:
+@pytest.mark.parametrize("gap", [2, 4])
+def test_words_on_a_banner_come_off_with_it(gap: int, turn: int) -> None:
+    """Also where they leave less than a third of their lines' paper."""
     picture = np.random.default_rng(1).integers(0, 256, (128, 128)).astype(np.uint8)
     picture[104:] = 200
-    picture[110:118, 20:80:2] = 10
+    picture[110:118, 5:123] = 10
+    picture[110:118, 5:123:gap] = 200
     top, bottom, left, right = margins.content(np.rot90(picture, turn))
     assert (top, 128 - bottom, left, 128 - right) == [(0, 24, 0, 0), (0, 0, 0, 24), (24, 0, 0, 0), (0, 0, 24, 0)][turn]
 

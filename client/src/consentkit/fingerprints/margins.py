@@ -10,7 +10,7 @@ TOLERANCE: Final = 10  # grey levels around a line's median that still count as 
 SHARE: Final = 0.8  # of a line's pixels: a caption or three buttons on a bar do not make it a picture
 LEAST: Final = 48  # pixels of each side that are kept
 CAPTION: Final = 20  # lines at most of words within a margin
-PAPER: Final = 0.35  # of the pixels of a line of words: still the margin's colour
+PAPER: Final = 0.2  # of the pixels of a line of words: still the margin's colour
 
 
 class Box(NamedTuple):

@@ -128,19 +128,29 @@ def test_a_very_near_view_needs_some_other_beside_it() -> None:
 
 def test_two_views_near_together_may_lie_within_each_other() -> None:
     """Half the side is 16: the middles two apart are enough, one apart is not."""
-    first, within = near(rule.TOGETHER // 2, 1, middle=(9, 9)), near(rule.TOGETHER // 2, 2, middle=(9, 11))
+    half = rule.TOGETHER[0] // 2
+    first, within = near(half, 1, middle=(9, 9)), near(half, 2, middle=(9, 11))
     assert rule.best([first, within]) == first
-    assert not rule.best([first, within._replace(distance=within.distance + 1)])
+    assert not rule.best([first, within._replace(distance=half + 1)])
     assert not rule.best([first, within._replace(asked=1)])
     assert not rule.best([first, within._replace(orientation=2)])
-    assert not rule.best([first, near(rule.TOGETHER // 2, 2, middle=(9, 10))])
+    assert not rule.best([first, near(half, 2, middle=(9, 10))])
 
 
-def test_a_view_near_in_one_hash_only_is_no_witness() -> None:
-    """It stands beside a very near one at most, however near it is in that hash."""
-    distances = np.array([[0, 0, 17, 17], [0, 0, 18, 17], [0, 0, 21, 21], [0, 0, 21, 22], [36, 0, 36, 0]], np.uint8)
-    farthest = rule.FARTHEST[-1]
-    assert rule.counted(distances).tolist() == [34, farthest + 1, farthest + 1, rule.BESIDE + 1, farthest + 4]
+def test_three_views_near_together_may_lie_within_each_other() -> None:
+    third, rest = divmod(rule.TOGETHER[1], 3)
+    first, second = near(third, 1, middle=(9, 9)), near(third, 2, middle=(9, 11))
+    last = near(third + rest, 3, middle=(11, 11))
+    assert rule.best([first, second, last]) == first
+    assert not rule.best([first, second])
+    assert not rule.best([first, second, last._replace(distance=last.distance + 1)])
+    assert not rule.best([first, second, last._replace(asked=2)])
+    assert not rule.best([first, second, near(third + rest, 3, middle=(10, 11))])
+
+
+def test_a_view_near_in_one_hash_only_is_nothing() -> None:
+    distances = np.array([[0, 0, 17, 17], [0, 0, 18, 17], [0, 0, 21, 21], [36, 0, 36, 0]], np.uint8)
+    assert rule.counted(distances).tolist() == [34, *[rule.FARTHEST[-1] + 1] * 3]
 
 
 def test_two_views_speak_when_they_agree_and_hang_on_different_places() -> None:

@@ -190,7 +190,7 @@ def _near(rows: _Rows, span: slice, queries: Views) -> list[Near]:
     for turn, number in np.ndindex(*queries.shape[:2]):
         query = queries[turn, number]
         distances = rule.counted(_distances(rows, span, query))
-        for at in np.flatnonzero((distances <= rule.BESIDE) & (rows.owners[span] >= 0)).tolist():
+        for at in np.flatnonzero((distances <= rule.FARTHEST[-1]) & (rows.owners[span] >= 0)).tolist():
             held = int(rows.words[4][span.start + at])
             found.append(rule.placed(int(distances[at]), number, int(query[4]), turn + 1, held))
     return found

@@ -2,8 +2,8 @@
 
 Several views witness for one another only if they agree on how the copy was turned and which part of the picture it
 is, and hang on different places of it. Simple shapes (a collar, a lapel) come back in other people's pictures, at
-another size above all: one view alone must be all but equal, and otherwise has another beside it. Two whose bits
-together are few may lie within each other: a spot comes back elsewhere, but not with all that surrounds it.
+another size above all: one view alone must be all but equal, and otherwise has another beside it. Two or three whose
+bits together are few may lie within each other: a spot comes back elsewhere, but not with all that surrounds it.
 
 The figures were chosen on portraits (`make bench ONLY=copies`), with room to the nearest different people. A forged
 collision in one hash leaves the other one where it was, and is no match.
@@ -23,15 +23,14 @@ EDGES: Final = 34  # of edges' 124 bits: people who sit alike are 42 apart, what
 FARTHEST: Final = (14, 42, 53, 68)  # of the 248 bits, for one to four views
 FARTHEST_DEEP: Final = (12, 42, 53, 68)  # the same, where the copy shows less than three quarters of the side
 VERY_NEAR: Final = 24  # for one, where another stands beside it,
-BESIDE: Final = 70  # so near
-TOGETHER: Final = 60  # for the sum of two, wherever they hang; of strangers the least is 67
-LOOSE: Final = 42  # and of either hash's 124 bits
+BESIDE: Final = 66  # so near: of strangers the least is 69
+TOGETHER: Final = (52, 125)  # for the sums of two and of three: of strangers the least are 55 and 137
 DEEP: Final = 6  # sixteenths of an octave
 SAME_SCALE: Final = 2  # sixteenths of an octave
 SAME_PLACE: Final = 3  # 1/32 of the held picture's side
 APART: Final = 0.25  # of the larger window's side, between the middles of any two witnesses
 APART_TWO: Final = 0.35  # the same where there are only two: one collar, seen in two windows, is one witness
-NESTED: Final = 0.08  # the same where two are near together
+NESTED: Final = 0.08  # the same where they are near together
 
 Distances = NDArray[np.uint8]
 
@@ -55,13 +54,8 @@ def near(distances: Distances) -> NDArray[np.bool_]:
 
 
 def counted(distances: Distances) -> NDArray[np.int64]:
-    """(n,) bits that differ; where the hashes do not both agree, more than any that witness. Past `BESIDE`: nothing."""
-    light, edges = (
-        distances[:, 0].astype(np.int64) + distances[:, 1],
-        distances[:, 2].astype(np.int64) + distances[:, 3],
-    )
-    both = np.where(near(distances), light + edges, np.maximum(light + edges, FARTHEST[-1] + 1))
-    return np.where((light <= LOOSE) & (edges <= LOOSE), both, BESIDE + 1)
+    """(n,) bits that differ; where the hashes do not both agree, more than `FARTHEST` allows: nothing."""
+    return np.where(near(distances), distances.sum(axis=1, dtype=np.int64), FARTHEST[-1] + 1)
 
 
 def placed(distance: int, asked: int, place: int, orientation: int, held: int) -> Near:
@@ -84,7 +78,7 @@ def _speaks(first: Near, others: Sequence[Near]) -> bool:
     if first.distance <= one:
         return True
     agreeing = [other for other in others if _agree(first, other) and _apart(first, other, NESTED)]
-    if any(first.distance + other.distance <= TOGETHER for other in agreeing):
+    if _together(first, agreeing):
         return True
     beside = [other for other in agreeing if _apart(first, other, APART)]
     second = BESIDE if first.distance <= VERY_NEAR else two
@@ -98,6 +92,22 @@ def _speaks(first: Near, others: Sequence[Near]) -> bool:
                 return True
         if len(witnesses) == len(FARTHEST):
             return False
+    return False
+
+
+def _together(first: Near, agreeing: Sequence[Near]) -> bool:
+    """Whether it and one or two of those that agree with it, in order of distance, have few bits in all."""
+    for number, second in enumerate(agreeing):
+        both = first.distance + second.distance
+        if both <= TOGETHER[0]:
+            return True
+        if both + second.distance > TOGETHER[1]:  # a third is no nearer
+            return False
+        for third in agreeing[number + 1 :]:
+            if both + third.distance > TOGETHER[1]:
+                break
+            if _agree(second, third) and _apart(second, third, NESTED):
+                return True
     return False
 
 

@@ -218,6 +218,18 @@ def test_schema_metadata_and_codecs_stay(tmp_path):
     assert "RLE_DICTIONARY" not in written.metadata.row_group(0).column(0).encodings
 
 
+def test_a_dictionary_that_was_given_up_is_not_begun_again(tmp_path):
+    source, out, rows = tmp_path / "in", tmp_path / "out", 200_000
+    numbers = np.arange(rows)
+    columns = {"sha256": [digest(0), digest(1)] * (rows // 2), "few": numbers % 1000, "many": numbers}
+    pq.write_table(pa.table(columns), source)
+    judge = judge_of(rows_of((digest(0), AT + 9, None)))
+    assert filter_file(source, out, judge=judge).kept == rows // 2
+    group = pq.ParquetFile(out).metadata.row_group(0)
+    assert ["RLE_DICTIONARY" in group.column(at).encodings for at in range(3)] == [True, True, False]
+    assert pq.read_table(out)["many"].to_pylist() == list(range(0, rows, 2))
+
+
 def test_many_batches_and_row_groups(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet, "BATCH_ROWS", 7)
     monkeypatch.setattr(parquet, "GROUP_ROWS", 20)

@@ -3,6 +3,7 @@
 The one form is lower case. A digest in capitals is read, so that it can still be excluded, but never permitted.
 """
 
+import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +20,7 @@ Decoded = tuple[Bytes, NDArray[np.bool_], NDArray[np.bool_]]
 
 _BAD: Final = 0x100
 _CAPITALS: Final = 0x200
+_SMALL: Final = 0x20
 _DIGITS: Final = 2 * SHA256_BYTES
 
 
@@ -57,13 +59,26 @@ def from_arrow(column: Any) -> Keys:
 
 def decode_hex(digits: Bytes) -> Decoded:
     """n x 2m ASCII digits as n x m bytes; which rows are hex, and which of those have no capitals."""
-    values = _PAIRS.take(np.ascontiguousarray(digits).view("<u2"))
-    if values.size == 0 or values.max() < _BAD:
+    digits = np.ascontiguousarray(digits)
+    if (decoded := _all_proper(digits)) is not None:
         fine = np.ones(len(digits), bool)
-        return values.astype(np.uint8), fine, fine
+        return decoded, fine, fine
+    values = _PAIRS.take(digits.view("<u2"))
     marks = np.bitwise_or.reduce(values, axis=1)
     read = marks & _BAD == 0
     return values.astype(np.uint8), read, read & (marks & _CAPITALS == 0)
+
+
+def _all_proper(digits: Bytes) -> Bytes | None:
+    """The usual case in a third of the time: every row is hex without capitals."""
+    # Of the hex digits only capitals lack this bit.
+    if not np.bitwise_and.reduce(digits, axis=None, initial=0xFF) & _SMALL:
+        return None
+    try:
+        decoded = binascii.unhexlify(memoryview(digits.reshape(-1)))
+    except binascii.Error:  # some row is no hex: then each is looked at
+        return None
+    return np.frombuffer(decoded, np.uint8).reshape(len(digits), digits.shape[1] // 2)
 
 
 def _from_dictionary(column: Any) -> Keys:

@@ -23,6 +23,11 @@ GROUP_BYTES: Final = 1 << 24
 anew from the system each time."""
 
 _READ_BYTES: Final = 1 << 23
+_DICTIONARY_BYTES: Final = 1 << 20
+"""Past so many, Arrow and parquet-java store values as they are."""
+
+_INDEX_BYTES: Final = 3
+"""A dictionary of so many bytes has at most 2²⁰ values, of 20 bits an index."""
 
 
 class ParquetFile:
@@ -142,7 +147,12 @@ def _properties(metadata: Any) -> dict[str, Any]:
     if not columns:
         return {}
     codecs = {column.path_in_schema: column.compression.replace("UNCOMPRESSED", "NONE") for column in columns}
-    with_dictionary = [
-        column.path_in_schema for column in columns if {"RLE_DICTIONARY", "PLAIN_DICTIONARY"} & set(column.encodings)
-    ]
+    with_dictionary = [column.path_in_schema for column in columns if _is_in_dictionary(column)]
     return {"compression": codecs, "use_dictionary": with_dictionary}
+
+
+def _is_in_dictionary(column: Any) -> bool:
+    """Not where the writer of IN began a dictionary and gave it up: beginning one again takes half as long again."""
+    if not {"RLE_DICTIONARY", "PLAIN_DICTIONARY"} & set(column.encodings):
+        return False
+    return bool(column.total_uncompressed_size <= _DICTIONARY_BYTES + column.num_values * _INDEX_BYTES)

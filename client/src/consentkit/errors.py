@@ -6,6 +6,7 @@ ConsentkitError
 │   ├── BadSignature  no valid signature by the key that we trust
 │   └── Inconsistent  two checkpoints that are not shown to be one history
 ├── Stale             the synced state is older than allowed
+│   └── LeaseEnded    the pinned size has ended its term
 └── Unreachable       the registry did not answer, or not to this key
 """
 
@@ -32,6 +33,10 @@ class Inconsistent(BadProof):
 
 class Stale(ConsentkitError):
     """The synced state is older than it may be."""
+
+
+class LeaseEnded(Stale):
+    """The pinned size has ended its term: save a checkpoint, then advance or pin again."""
 
 
 class Unreachable(ConsentkitError):

@@ -75,7 +75,7 @@ def _all_proper(digits: Bytes) -> Bytes | None:
     if not np.bitwise_and.reduce(digits, axis=None, initial=0xFF) & _SMALL:
         return None
     try:
-        decoded = binascii.unhexlify(memoryview(digits.reshape(-1)))
+        decoded = binascii.unhexlify(digits.tobytes())
     except binascii.Error:  # some row is no hex: then each is looked at
         return None
     return np.frombuffer(decoded, np.uint8).reshape(len(digits), digits.shape[1] // 2)

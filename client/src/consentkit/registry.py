@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from consentkit import attesting, checks, matches, notifications, signing
-from consentkit import keys as keys_
 from consentkit.attesting import Affected, Attested, Run
 from consentkit.checks import Answer, By
 from consentkit.errors import Stale
 from consentkit.filtering import Judge
 from consentkit.matches import Match
+from consentkit.moments import Moment, decided
 from consentkit.notifications import ManifestNotification, Notification
-from consentkit.rows import SHA256_BYTES
+from consentkit.pins import Kept, Pin
 from consentkit.settings import Settings
 from consentkit.state import State, Store
 from consentkit.syncing import sync
@@ -132,9 +131,12 @@ class Registry:
         """Whether the image with this digest is permitted for the purpose."""
         return bool(self.mask([sha256], purpose=purpose)[0])
 
-    def mask(self, keys: Any, *, purpose: str) -> NDArray[np.bool_]:
-        """For each key whether it is permitted. Keys: a sequence of hex digests or 32 bytes, or an Arrow array."""
-        return self._judge(purpose).keep(keys_.from_arrow(_as_arrow(keys)))
+    def mask(self, keys: Any, *, purpose: str, in_scope: Any = None) -> NDArray[np.bool_]:
+        """For each key whether it is permitted. Keys: a sequence of hex digests or 32 bytes, or an Arrow array.
+
+        With `in_scope`, a bool for each key, that holds where it is true; elsewhere whether it is not excluded.
+        """
+        return decided(self._judge(purpose), keys, in_scope)
 
     def filter_allowed(self, rows: Iterable[Row], *, purpose: str, key: str = "sha256") -> list[Row]:
         """The rows whose digest under `key` is permitted, in their order. A row without one is not."""
@@ -142,14 +144,49 @@ class Registry:
         mask = self.mask([row.get(key) for row in listed], purpose=purpose)
         return [row for row, allowed in zip(listed, mask, strict=True) if allowed]
 
+    # For adapters and long runs
+
+    def moment(self) -> Moment:
+        """The state as of now, for what is read at once; synced first like `mask`. It ends with the lease."""
+        state, at = self._current(), time.time()
+        left = LEASE - (time.monotonic() - self._synced)
+        young = min(state.close.issued_at + self.settings.max_age, state.close.not_after)
+        return Moment(state, at, min(at + left, young))
+
+    def pin(self) -> Pin:
+        """Syncs, and keeps that size for a run of up to 7 days; other ranks and restarts load it by `pinned`.
+
+        What is withdrawn later does not count in it until `Pin.advance`. Raises as `sync`.
+        """
+        state = self.sync()
+        store = self._store()
+        with store.locked():
+            store.forget_ended_pins(at=time.time())
+        kept = store.pinned(state.size)
+        with kept.locked():
+            kept.save(state)
+        return self.pinned(state.size)
+
+    def pinned(self, size: int) -> Pin:
+        """A size that `pin` kept under the same home, registry and key. Raises Stale, or BadProof if it was changed."""
+        kept = self._store().pinned(size)
+        state = kept.load(self.settings.require_verifier())
+        if state is None or state.size != size:
+            raise Stale(f"size {size} is not pinned in {kept.folder}: call pin(), or share CONSENTKIT_HOME")
+        return Pin(Kept(state, kept.folder, kept.rows_path()), newest=self.pin)
+
     def _judge(self, purpose: str) -> Judge:
+        state = self._current()
+        if purpose not in self._judges:
+            self._judges[purpose] = Judge(state, purpose, self.settings.max_age, time.time)
+        return self._judges[purpose]
+
+    def _current(self) -> State:
         state = self._state
         # A monotonic clock: the lease ends even if somebody sets the time back.
         if state is None or time.monotonic() - self._synced > LEASE:
             state = self.sync()
-        if purpose not in self._judges:
-            self._judges[purpose] = Judge(state, purpose, self.settings.max_age, time.time)
-        return self._judges[purpose]
+        return state
 
     def _hold(self, state: State) -> None:
         self._state, self._synced, self._judges = state, time.monotonic(), {}
@@ -165,16 +202,3 @@ def _environment() -> dict[str, str]:
     import os
 
     return dict(os.environ)
-
-
-def _as_arrow(keys: Any) -> Any:
-    """Anything that is neither a hex digest nor 32 bytes becomes null: unknown, never permitted."""
-    if isinstance(keys, pa.Array | pa.ChunkedArray):
-        return keys
-    return pa.array([_as_hex(key) for key in keys], pa.string())
-
-
-def _as_hex(key: object) -> str | None:
-    if isinstance(key, bytes):
-        return key.hex() if len(key) == SHA256_BYTES else None
-    return key if isinstance(key, str) and key.isascii() else None

@@ -13,8 +13,10 @@ import hmac
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, Final, Self
 
 import numpy as np
@@ -26,7 +28,7 @@ from consentkit.closes import Close, PartList, open_close, open_list
 from consentkit.errors import BadProof, BadSignature, Malformed
 from consentkit.notes import Verifier
 from consentkit.rows import IMAGE_BYTES, SHA256_BYTES, Bytes, Rows
-from consentkit.trust import Trust
+from consentkit.trust import CLOCK_SKEW, LONGEST_TERM, Trust
 
 VERSION: Final = 2
 
@@ -34,6 +36,7 @@ _STATE: Final = "state.json"
 _LOCK: Final = "lock"
 _ROWS: Final = ".arrow"
 _PARTIAL: Final = ".part"
+_PINS: Final = "pins"
 
 
 class Damaged(BadProof):
@@ -80,6 +83,18 @@ class Store:
         name = hashlib.sha256(f"{url}\n{key}".encode()).hexdigest()[:32]
         self.folder = home / "states" / name
         self._secret = hashlib.sha256(f"consentkit state\n{key}".encode()).digest()
+
+    def pinned(self, size: int) -> "Store":
+        """The folder of one pinned size, which no sync replaces."""
+        store = copy(self)
+        store.folder = self.folder / _PINS / str(size)
+        return store
+
+    def forget_ended_pins(self, *, at: float) -> None:
+        """Removes pins that were written longer ago than any term lasts. Only under the lock."""
+        for path in self.folder.glob(f"{_PINS}/*/{_STATE}"):
+            if path.stat().st_mtime < at - LONGEST_TERM - CLOCK_SKEW:
+                rmtree(path.parent)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -128,6 +143,11 @@ class Store:
         for path in self.folder.glob(f"*{_PARTIAL}"):
             path.unlink()
 
+    def rows_path(self) -> Path:
+        """Where the rows are of a state that was just loaded or saved."""
+        name = canonical.text(canonical.decode((self.folder / _STATE).read_bytes())["rows"])
+        return self.folder / (name + _ROWS)
+
     def _written(self) -> bytes | None:
         try:
             return (self.folder / _STATE).read_bytes()
@@ -145,7 +165,7 @@ class Store:
             if not hmac.compare_digest(canonical.text(mac), self._mac(notes, canonical.text(name))):
                 raise Malformed("it was not written with this key")
             listed = open_list(notes.parts, verifier)
-            rows = self._load_rows(canonical.from_hex(name, size=SHA256_BYTES).hex(), listed)
+            rows = rows_in(self.folder / (canonical.from_hex(name, size=SHA256_BYTES).hex() + _ROWS), listed)
             state = State.opened(rows, notes, verifier)
         except BadSignature as error:  # CONSENTKIT_LOG_KEY is another, or somebody wrote the state
             raise BadSignature(
@@ -179,22 +199,23 @@ class Store:
         partial.replace(self.folder / (name + _ROWS))
         return name
 
-    def _load_rows(self, name: str, listed: PartList) -> Rows:
-        path = self.folder / (name + _ROWS)
-        with path.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != name:
-                raise Malformed("its rows have changed")
-        try:
-            batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
-            return _from_batch(batch, listed)
-        except (pa.ArrowException, KeyError) as error:  # whole, but written by another version
-            raise Malformed(f"its rows cannot be read: {error}") from error
-
     def _forget_others(self, name: str) -> None:
         """Readers that mapped an older file keep it until they end."""
         for path in self.folder.glob(f"*{_ROWS}"):
             if path.stem != name:
                 path.unlink()
+
+
+def rows_in(path: Path, listed: PartList) -> Rows:
+    """The rows in a file that is named by its SHA-256, mapped. Raises Malformed, or FileNotFoundError."""
+    with path.open("rb") as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != path.stem:
+            raise Malformed("its rows have changed")
+    try:
+        batch = pa.ipc.open_file(pa.memory_map(str(path))).get_batch(0)
+        return _from_batch(batch, listed)
+    except (pa.ArrowException, KeyError) as error:  # whole, but written by another version
+        raise Malformed(f"its rows cannot be read: {error}") from error
 
 
 def _as_batch(rows: Rows) -> Any:

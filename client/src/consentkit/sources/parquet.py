@@ -49,7 +49,7 @@ class ParquetFile:
             for rows in file.iter_batches(batch_size=_batch_rows(self._metadata)):
                 positions = pa.array(np.arange(done, done := done + len(rows)))
                 texts = rows.column(self._key)
-                yield Batch(_keys(texts, self._key), _in_scope(rows, self._scope), texts, positions, done, rows)
+                yield Batch(_keys(texts, self._key), in_scope(rows, self._scope), texts, positions, done, rows)
 
     def sink(self, path: Path) -> "_Writer":
         return _Writer(path, self._schema, self._metadata)
@@ -80,7 +80,8 @@ def _keys(column: Any, name: str) -> keys.Keys:
         raise Misuse(f"--key {name} is {error}") from error
 
 
-def _in_scope(batch: Any, scope: Scope | None) -> Mask | None:
+def in_scope(batch: Any, scope: Scope | None) -> Mask | None:
+    """Which rows of an Arrow batch or table are; None: all. Raises Misuse for a value that its column cannot hold."""
     if scope is None:
         return None
     column = batch.column(scope.column)

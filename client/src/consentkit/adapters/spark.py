@@ -1,0 +1,85 @@
+"""Spark: the same filter past one machine, as joins with Parquet that the pin's size was written to.
+
+    spark_.allowed(spark.read.parquet("faces"), registry.pin(), purpose="ai_training", folder="/shared/consent")
+
+A frame runs when it is read. By then the state's time may be over, and the job is an error; and a term that has
+ended meanwhile counts as ended.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow.parquet as pq
+
+from consentkit.adapters.kernel import library
+from consentkit.moments import Moment, Source
+from consentkit.settings import Misuse
+from consentkit.sources.appearing import appearing
+from consentkit.sources.batches import COLUMN, Scope
+
+F = library("pyspark.sql.functions", package="pyspark")
+
+_ENDED: Final = "the state ended its term: make the frame again, and consentkit syncs"
+
+
+def write(moment: Moment, folder: Path | str, *, purpose: str) -> Path:
+    """The listed digests as one Parquet file, where every executor reads it: `sha256` hex, `until` (0: excluded)."""
+    told = hashlib.sha256(repr(moment.fingerprint(purpose)).encode()).hexdigest()[:16]
+    path = Path(folder) / f"consentkit-{moment.size}-{told}.parquet"
+    if not path.exists():
+        with appearing(path) as partial:
+            pq.write_table(moment.listed(purpose), partial)
+    return path
+
+
+def allowed(
+    rows: Any,
+    source: Source,
+    *,
+    purpose: str,
+    folder: Path | str,
+    key: str = COLUMN,
+    scope: Scope | None = None,
+    broadcast: bool = False,
+) -> Any:
+    """The rows of a DataFrame that pass: in scope by a left semi join, and the others by a left anti join.
+
+    `folder`: one that the driver and all executors share; `broadcast`: send the list to each, where it fits.
+    """
+    moment = source.moment()
+    text = _as_text(rows, key)
+    listed = rows.sparkSession.read.parquet(write(moment, folder, purpose=purpose).resolve().as_uri())
+    guarded = F.when(F.unix_timestamp() < moment.ends, listed.until).otherwise(F.raise_error(F.lit(_ENDED)))
+    listed = listed.select(F.col("sha256").alias("consentkit_sha256"), guarded.alias("consentkit_until"))
+    listed = F.broadcast(listed) if broadcast else listed
+    lasts = F.col("consentkit_until") > F.unix_timestamp()
+    permitted = (text == F.col("consentkit_sha256")) & lasts
+    if scope is None:
+        return rows.join(listed, permitted, "left_semi")
+    inside = _in_scope(rows, scope)
+    excluded = (F.lower(text) == F.col("consentkit_sha256")) & ~lasts
+    ours = rows.where(inside).join(listed, permitted, "left_semi")
+    others = rows.where(~inside).join(listed, excluded, "left_anti")
+    return ours.unionByName(others)
+
+
+def _as_text(rows: Any, key: str) -> Any:
+    kind = _kind(rows, key)
+    if kind == "binary":
+        return F.lower(F.hex(rows[key]))
+    if kind in ("string", "void"):
+        return rows[key].cast("string")
+    raise Misuse(f"the column {key!r} holds {kind}: digests are 64 lower-case hex digits, or 32 bytes")
+
+
+def _in_scope(rows: Any, scope: Scope) -> Any:
+    """Null: nobody says whose row it is, so the registry is asked."""
+    same = rows[scope.column] == F.lit(scope.value).cast(_kind(rows, scope.column))
+    return F.coalesce(same, F.lit(True))  # noqa: FBT003 - Spark's own order
+
+
+def _kind(rows: Any, name: str) -> str:
+    if rows.columns.count(name) != 1:
+        raise Misuse(f"no column {name!r}, or several; there are {', '.join(rows.columns)}")
+    return str(dict(rows.dtypes)[name])

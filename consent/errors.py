@@ -167,3 +167,15 @@ class KeysNotOurs(Invalid):
     """The registry knows none of the keys."""
 
     slug = "keys-not-ours"
+
+
+class EndpointRefused(Invalid):
+    """No webhook is sent there; the detail says why."""
+
+    slug = "endpoint-refused"
+
+
+class NameUnclear(Invalid):
+    """Several pipelines have this name."""
+
+    slug = "name-unclear"

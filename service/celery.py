@@ -11,6 +11,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service.settings")
 
 from django.conf import settings
 
+DELIVERIES = "deliveries"  # the queue of what leaves for webhooks
 VISIBILITY = 120  # seconds; longer than any task, or a task would run twice (faults, section 9)
 
 app = Celery("service")
@@ -41,6 +42,8 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=True,
     worker_hijack_root_logger=False,
     timezone="UTC",
+    # Whoever posts to strangers' endpoints needs a way out, and whoever decodes strangers' pictures must have none.
+    task_routes={"service.tasks.deliver": {"queue": DELIVERIES}},
     beat_schedule={
         "sweep": {"task": "service.tasks.sweep", "schedule": 15.0},
         "tidy": {"task": "service.tasks.tidy", "schedule": crontab(minute="7")},

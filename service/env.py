@@ -11,18 +11,23 @@
 | `CHECKPOINT_DIR` | where the last checkpoint is kept, outside the database; default `REGISTRY_HOME/checkpoint` |
 | `EMAIL_URL` | `smtp://user:password@host:587` (STARTTLS), `smtps://…`, or `file:///folder`; default `home/mail` |
 | `EMAIL_FROM` | the sender of codes |
+| `WEBHOOK_NETWORKS` | networks that webhooks may go to besides the public internet, `10.0.0.0/8,…`; default none |
+| `WEBHOOK_PORTS` | ports that they may go to besides 443, `8443,…`; default none |
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from consent.rules.endpoints import Network
 from consentkit.errors import Malformed
 from consentkit.notes import Signer
 
 SHORTEST_SECRET: Final = 32
+HIGHEST_PORT: Final = 65_535
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -42,6 +47,8 @@ class Env:
     home: Path
     checkpoint_dir: Path
     email: Mapping[str, Any]
+    webhook_networks: tuple[Network, ...]
+    webhook_ports: tuple[int, ...]
 
     @property
     def host(self) -> str:
@@ -55,7 +62,7 @@ class Env:
     @classmethod
     def read(cls, given: Mapping[str, str]) -> "Env":
         """Raises Unsafe with every fault at once."""
-        faults = [*_missing(given), *_weak(given)]
+        faults = [*_missing(given), *_weak(given), *_unread(given)]
         if faults:
             raise Unsafe("The registry does not start:\n" + "\n".join(f"  - {fault}" for fault in faults))
         home = Path(given.get("REGISTRY_HOME") or "var").absolute()
@@ -68,6 +75,8 @@ class Env:
             home=home,
             checkpoint_dir=Path(given.get("CHECKPOINT_DIR") or home / "checkpoint"),
             email=_email(given, home),
+            webhook_networks=tuple(map(ip_network, _listed(given, "WEBHOOK_NETWORKS"))),
+            webhook_ports=tuple(map(int, _listed(given, "WEBHOOK_PORTS"))),
         )
 
 
@@ -89,6 +98,23 @@ def _weak(given: Mapping[str, str]) -> list[str]:
     if url.scheme != "https" and f"{url.hostname}" not in LOOPBACK:
         faults.append("PUBLIC_URL is not https, and not this machine")
     return faults
+
+
+def _unread(given: Mapping[str, str]) -> list[str]:
+    """Lists that cannot be read."""
+    faults = []
+    for each in _listed(given, "WEBHOOK_NETWORKS"):
+        try:
+            ip_network(each)
+        except ValueError as fault:
+            faults.append(f"WEBHOOK_NETWORKS: {fault}")
+    ports = _listed(given, "WEBHOOK_PORTS")
+    wrong = [each for each in ports if not (each.isdecimal() and 0 < int(each) <= HIGHEST_PORT)]
+    return faults + [f"WEBHOOK_PORTS: {each!r} is not a port" for each in wrong]
+
+
+def _listed(given: Mapping[str, str], name: str) -> list[str]:
+    return [each.strip() for each in given.get(name, "").split(",") if each.strip()]
 
 
 def _database(url: str) -> dict[str, Any]:

@@ -103,6 +103,14 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "The registry knows none of the keys, so it could never tell you of a withdrawal.",
         "Keys are the SHA-256 of the image files; `consentkit filter` says the same of such a file.",
     ),
+    "endpoint-refused": (
+        (
+            "Webhooks go by https to port 443 of the public internet, and to what the operator has added. The detail says "
+            "why not here."
+        ),
+        "Give an address like https://hooks.example.org/consent, or ask the operator about WEBHOOK_NETWORKS.",
+    ),
+    "name-unclear": ("Several pipelines have this name.", "Give the pipeline's number, which is unique."),
     "cursor-altered": (
         "The cursor is not one that this registry wrote.",
         "Send it exactly as it was given, or begin again with a snapshot.",

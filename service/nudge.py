@@ -49,6 +49,10 @@ class Nudger:
         """About every image whose views were made: look for copies that came before."""
         self._put("look_back")
 
+    def deliver(self) -> None:
+        """About every notification that some webhook has not heard of."""
+        self._put("deliver")
+
     def search(self, case: UUID) -> None:
         """About one request that came with a picture: look for copies of that."""
         self._put("search_request", str(case))

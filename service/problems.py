@@ -58,6 +58,8 @@ SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     "keys-not-ours": (422, "None of these keys is known"),
     "purpose-unknown": (422, "No such purpose"),
     "scope-missing": (403, "The key does not open this"),
+    "endpoint-refused": (422, "No webhook goes there"),
+    "name-unclear": (422, "Which of them?"),
     "cursor-altered": (400, "The cursor is not one of ours"),
     "resync-required": (409, "Take a new snapshot"),
     # the edge's own

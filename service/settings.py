@@ -21,6 +21,8 @@ CHECKPOINT_DIR = ENV.checkpoint_dir
 IMAGE_DIR = ENV.home / "images"
 SNAPSHOT_DIR = ENV.home / "snapshots"
 REDIS_URL = ENV.redis_url
+WEBHOOK_NETWORKS = ENV.webhook_networks
+WEBHOOK_PORTS = ENV.webhook_ports
 
 INSTALLED_APPS = [
     "django.contrib.auth",

@@ -73,6 +73,7 @@ def _children(environ: Mapping[str, str], home: Path, port: int) -> list[Child]:
         *celery,
         "worker",
         "--concurrency=2",
+        "--queues=celery,deliveries",
         "--without-gossip",
         "--without-mingle",
         "--loglevel=WARNING",

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from consent.acts import deliver as delivering
 from consent.acts import look_over as looking
 from consent.acts import protect as protecting
 from consent.acts.notify import notify
@@ -21,7 +22,7 @@ from consent.acts.open_case import Matter, open_case
 from consent.acts.register_checked import Registered, register_checked
 from consent.acts.search_case import search_case
 from consent.errors import CaseClosed
-from consent.reads import cases, lookouts, protections
+from consent.reads import cases, lookouts, protections, webhooks
 from consent.reads.copies import deposited_copies, protected_copies, registered_copies
 from consent.reads.protections import Unsearched
 from consent.rules.lifecycle import Search
@@ -35,6 +36,8 @@ from registry.reads.queue import exhausted, waiting
 from service import leftovers
 from service.celery import app
 from service.examined import Unreadable, small_of
+from service.hooks import egress
+from service.hooks.letter import letter
 from service.nudge import nudger
 from service.quarantine import Crashed, Examined, Quarantine
 
@@ -119,6 +122,7 @@ def _look_back(protected: Unsearched) -> bool:
         nudger.protect()
     if sightings := deposited_copies(seen, image=image):
         notify(sightings, at=at)
+        nudger.deliver()
     protecting.searched(image, serial=protected.serial, at=at)
     return True
 
@@ -131,8 +135,23 @@ def look_over() -> None:
         looking.look_past(behind.others, size=behind.size)
         touched = random.sample(behind.touched, min(BATCH, len(behind.touched)))
         looked = [looking.look_over(manifest, at=timezone.now()) for manifest in touched]
+        if any(looked):
+            nudger.deliver()
         if not behind.others and all(told is None for told in looked):
             return
+
+
+@app.task(name="service.tasks.deliver")
+def deliver() -> None:
+    """Tell webhooks of notifications. Between taking one and settling it no transaction is open."""
+    until = time.monotonic() + ENOUGH
+    while time.monotonic() < until and (owed := delivering.take(at=timezone.now())) is not None:
+        said = letter(owed.webhook, notification=owed.notification, created_at=owed.created_at, at=timezone.now())
+        answered = egress.post(owed.url, said)
+        chance = random.random()  # noqa: S311 - spreads attempts, hides nothing
+        delivering.settle(owed, answered, chance=chance, at=timezone.now())
+        if answered.fault:
+            log.warning("webhook %s, attempt %d: %s", owed.webhook, owed.attempt, answered.fault)
 
 
 @app.task(name="service.tasks.search_request")
@@ -207,6 +226,8 @@ def sweep() -> None:
         look_back.delay()
     if lookouts.behind():
         look_over.delay()
+    if webhooks.any_due(at=at):
+        deliver.delay()
     leftovers.remove_answered(at)
 
 

@@ -10,6 +10,7 @@ from consent.models.pipelines import Pipeline
 from consent.models.protections import Protection
 from consent.models.snapshots import Snapshot
 from consent.models.standings import FeedTotal, Standing
+from consent.models.webhooks import Webhook
 
 __all__ = [
     "Case",
@@ -28,6 +29,7 @@ __all__ = [
     "Protection",
     "Snapshot",
     "Standing",
+    "Webhook",
     "Withdrawal",
     "WithdrawalLine",
 ]

@@ -152,6 +152,7 @@ class Manifests(PipelineDoor):
             raise Problem("request-ambiguous", "The body says it all.")
         done = self._streamed(request) if streams.is_stream(request) else self._listed()
         nudger.look_over()
+        nudger.deliver()  # of what was taken before it was attested
         body = {"manifest": str(done.manifest), "index": done.index, "receipt": _receipt_path(done.manifest)}
         return answer(body, status=200 if done.repeated else 201)
 

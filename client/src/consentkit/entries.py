@@ -40,6 +40,7 @@ class Kind(StrEnum):
     CASE_SEARCHED = "case_searched"
     ACKNOWLEDGED = "acknowledged"
     MANIFEST_ATTESTED = "manifest_attested"
+    WEBHOOK_ENROLLED = "webhook_enrolled"
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Webhooks: what is said, how it is signed, and how it leaves."""

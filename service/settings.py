@@ -194,5 +194,8 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
-    "loggers": {"django.request": {"level": "ERROR"}},  # its warnings hold paths, and paths hold people's numbers
+    "loggers": {
+        "django.request": {"level": "ERROR"},  # its warnings hold paths, and paths hold people's numbers
+        "httpx2": {"level": "WARNING"},  # it notes addresses, and a webhook's may hold a secret
+    },
 }

@@ -25,6 +25,7 @@ from consent.models import (
     NotificationImage,
     Protection,
     Standing,
+    Webhook,
     Withdrawal,
     WithdrawalLine,
 )
@@ -56,6 +57,7 @@ def check_world() -> None:
     _the_protected_are_waited_for()
     _manifests_are_what_was_attested(entries, story)
     _whoever_used_it_is_told(entries)
+    _webhooks_are_where_they_say(entries, story)
     assert list(faults()) == []
     assert list(differences()) == []
 
@@ -268,3 +270,18 @@ def _whoever_used_it_is_told(entries: Sequence[Entry]) -> None:
                 duty = oracle.DUTIES.get(oracle.TOLD.get(row.reason[scope] or 0, ""), 0)
                 assert told[of.serial, image] >= duty, f"manifest {of.id}, image {image}: nobody was told"
                 assert duty or not told[of.serial, image], f"manifest {of.id}, image {image}: told in vain"
+
+
+def _webhooks_are_where_they_say(entries: Sequence[Entry], story: Sequence[Happened]) -> None:
+    """Each has its entry, which does not name its address; and none is ahead of what its pipeline was told."""
+    kinds = {str(entry.act): json.loads(bytes(entry.leaf))["kind"] for entry in entries}
+    said = [item for happened in story if kinds[happened.act] == "webhook_enrolled" for item in happened.items]
+    rows = list(Webhook.objects.select_related("pipeline"))
+    assert sorted((item["webhook"], item["pipeline"]) for item in said) == sorted(
+        (str(row.id), str(row.pipeline.id)) for row in rows
+    )
+    for row in rows:
+        assert not [item for item in said if row.url in json.dumps(item)]
+        told = Notification.objects.filter(pipeline=row.pipeline_id, serial=row.delivered)
+        assert row.delivered == 0 or told.exists()
+        assert not row.stopped or not Webhook.objects.due(at=row.next_at).filter(id=row.id).exists()

@@ -105,8 +105,8 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     "endpoint-refused": (
         (
-            "Webhooks go by https to port 443 of the public internet, and to what the operator has added. The detail says "
-            "why not here."
+            "Webhooks go by https to port 443 of the public internet, and to what the operator has added. "
+            "The detail says why not here."
         ),
         "Give an address like https://hooks.example.org/consent, or ask the operator about WEBHOOK_NETWORKS.",
     ),

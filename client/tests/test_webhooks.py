@@ -60,7 +60,9 @@ def test_one_of_several_signatures_is_enough() -> None:
 
 @pytest.mark.parametrize("secret", [SHARED, PUBLIC], ids=["v1", "v1a"])
 @pytest.mark.parametrize(
-    ("header", "value"), [("webhook-id", "other"), ("webhook-timestamp", str(NOW + 1)), ("", BODY + b" ")]
+    ("header", "value"),
+    [("webhook-id", "other"), ("webhook-timestamp", str(NOW + 1)), ("", BODY + b" ")],
+    ids=["id", "time", "body"],
 )
 def test_what_was_altered_is_not_believed(secret: str, header: str, value: Any) -> None:
     headers, body = ({**sent(), header: value}, BODY) if header else (sent(), value)

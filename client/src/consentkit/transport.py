@@ -47,7 +47,8 @@ Body = TypeVar("Body")
 class Refused(Unreachable):
     """The registry answered with a problem: `status`, and `problem` as it explained it."""
 
-    def __init__(self, status: int, problem: str) -> None:
+    def __init__(self, problem: str, status: int = 0) -> None:
+        # Polars and PyTorch make what was raised in their workers anew, from its words alone.
         super().__init__(problem)
         self.status = status
 
@@ -204,10 +205,10 @@ def _refusal(response: httpx2.Response) -> Refused:
     status = response.status_code
     detail = _detail(b"".join(_chunks(response, limit=NOTE_BYTES, seconds=SECONDS)))
     if status == HTTPStatus.UNAUTHORIZED:
-        return Refused(status, f"the registry does not know this key: check CONSENTKIT_KEY. {detail}".strip())
+        return Refused(f"the registry does not know this key: check CONSENTKIT_KEY. {detail}".strip(), status)
     if status == HTTPStatus.FORBIDDEN:
-        return Refused(status, f"the registry refuses this to your key. {detail}".strip())
-    return Refused(status, f"the registry answered {status}. {detail}".strip())
+        return Refused(f"the registry refuses this to your key. {detail}".strip(), status)
+    return Refused(f"the registry answered {status}. {detail}".strip(), status)
 
 
 def _detail(body: bytes) -> str:

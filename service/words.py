@@ -15,7 +15,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
+from consent.reads.answers import Show
 from consent.reads.pictures import Event, Picture, Use
+from consent.rules.outcomes import Outcome
 from consent.rules.reasons import Reason
 from consentkit.entries import Kind
 from consentkit.formats import REJECTIONS
@@ -181,6 +183,30 @@ ALTERED: Final[Mapping[str, Words]] = {
     "cropped": gettext_lazy("cropped"),
     "framed": gettext_lazy("with something around it"),
 }
+
+
+ANSWERS: Final[Mapping[Show, Words]] = {
+    Show.ALL: gettext_lazy("All"),
+    Show.LATE: gettext_lazy("Late"),
+    Show.WAITING: gettext_lazy("Waiting, in time"),
+    Show.ANSWERED: gettext_lazy("Answered"),
+}
+OUTCOME: Final[Mapping[str, Words]] = {
+    Outcome.DELETED: gettext_lazy("Deleted"),
+    Outcome.EXCLUDED: gettext_lazy("Left out from now on"),
+    Outcome.RETRAINED: gettext_lazy("Model trained anew"),
+    Outcome.EXEMPT: gettext_lazy("Kept: they say that they may"),
+    Outcome.NOT_FOUND: gettext_lazy("They did not find it"),
+}
+"""What a pipeline answers a notification with, as a steward reads it."""
+
+
+def told_of(kind: str, images: int) -> str:
+    """What a notification is about."""
+    if kind == "copy":
+        return _("A copy among what it left here")
+    said = ngettext("%d picture of an attested run", "%d pictures of an attested run", images)
+    return said % images
 
 
 def alteration(words: str) -> str:

@@ -24,7 +24,12 @@ def clock(docket: Docket, *, at: datetime) -> Clock:
     """In days of the calendar, UTC."""
     if docket.resolved_at is not None:
         return Clock("closed", _("Decided"))
-    days = (docket.due_at.date() - at.date()).days
+    return until(docket.due_at, at=at)
+
+
+def until(due_at: datetime, *, at: datetime) -> Clock:
+    """The same of anything that is due."""
+    days = (due_at.date() - at.date()).days
     if days < 0:
         return Clock("overdue", ngettext("Overdue by %d day", "Overdue by %d days", -days) % -days)
     if days == 0:

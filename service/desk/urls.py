@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from service.desk import cases
+from service.desk import answers, cases
 from service.desk.signing_in import sign_in
 
 urlpatterns = [
     path("", cases.queue, name="desk"),
     path("sign-in", sign_in, name="desk-sign-in"),
     path("closed", cases.closed, name="desk-closed"),
+    path("answers", answers.told, name="desk-answers"),
     path("cases/<uuid:number>", cases.one, name="desk-case"),
     path("cases/<uuid:number>/check", cases.check, name="desk-check"),
     path("cases/<uuid:number>/decide", cases.decide, name="desk-decide"),

@@ -1,5 +1,6 @@
 """My pictures: all of them, and each by itself. A preview is served to nobody but its owner; an original to nobody."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -12,7 +13,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from consent.reads.pictures import Picture, Use, history, picture, pictures
+from consent.reads.pictures import Event, Picture, Use, history, picture, pictures
+from consent.reads.pipelines import reach
+from consentkit.entries import Kind
 from consentkit.scopes import AUDIENCES, PURPOSES
 from registry.rules.lifecycle import ImageState
 from service import previews, words
@@ -73,12 +76,24 @@ def one(request: HttpRequest, person: UUID, image: UUID) -> HttpResponse:
     found = picture(person, image=image, at=timezone.now())
     uses = {(use.purpose, use.audience): use for use in found.uses}
     rows = [_row(found, purpose, [uses[purpose, audience] for audience in AUDIENCES]) for purpose in PURPOSES]
-    events = [(event, words.event(event)) for event in reversed(history(person, image=image))]
-    return render(
-        request,
-        "portal/picture.html",
-        {"card": cards([found])[0], "picture": found, "rows": rows, "events": events},
-    )
+    told = history(person, image=image)
+    shown = {
+        "card": cards([found])[0],
+        "picture": found,
+        "rows": rows,
+        "events": [(event, words.event(event)) for event in reversed(told)],
+        **_spread(found, told),
+    }
+    return render(request, "portal/picture.html", shown)
+
+
+def _spread(shown: Picture, told: Sequence[Event]) -> dict[str, Any]:
+    """How far word of the newest stop has come, where nothing was allowed since."""
+    decided = [event for event in told if event.kind in (Kind.GRANTED, Kind.WITHDRAWN)]
+    if not decided or decided[-1].kind != Kind.WITHDRAWN:
+        return {}
+    found = reach(shown.collection, index=decided[-1].index, at=timezone.now())
+    return {"reach": found, "updated": words.updated(found.synced, found.pipelines)}
 
 
 def _row(shown: Picture, purpose: str, uses: list[Use]) -> dict[str, Any]:

@@ -103,6 +103,8 @@ def desk(visitor: Visitor, reference: str) -> Iterator[None]:
     yield
     page.goto("/desk/closed")
     yield
+    page.goto("/desk/answers")
+    yield
 
 
 def token(visitor: Visitor) -> Iterator[None]:

@@ -206,7 +206,9 @@ def test_a_flat_picture_has_no_views_and_is_asked_about_all_the_same(sim, shell,
 
 def test_a_picture_that_brings_its_reader_down_is_one_that_cannot_be_read(sim, registry, faces, gone, monkeypatch):
     breaking = "import consentkit.looking as l; o = l.look; import os, signal\n"
-    breaking += "l.look = lambda p: os.kill(os.getpid(), signal.SIGSEGV) if p.name == 'one.jpg' else o(p)\nl.main()"
+    breaking += (
+        "l.look = lambda p, e: os.kill(os.getpid(), signal.SIGSEGV) if p.name == 'one.jpg' else o(p, e)\nl.main()"
+    )
     start = subprocess.Popen
     monkeypatch.setattr(
         "consentkit.lookers.subprocess.Popen", lambda args, **more: start([args[0], "-c", breaking], **more)

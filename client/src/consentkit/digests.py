@@ -4,14 +4,14 @@ Invariant
   * All 32 bytes are compared. Digests that begin alike are different digests.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from consentkit.errors import Malformed
 from consentkit.keys import Keys
-from consentkit.rows import Bytes
+from consentkit.rows import SHA256_BYTES, Bytes
 
 Places = NDArray[np.int32]
 
@@ -31,6 +31,10 @@ class Digests:
 
     def __len__(self) -> int:
         return len(self._words)
+
+    def taken(self, places: NDArray[Any]) -> Bytes:
+        """The digests at these places."""
+        return np.asarray(self._words[places].view(np.uint8).reshape(-1, SHA256_BYTES))
 
     def places(self, keys: Keys) -> Places:
         """The first place of each key, or -1. What is no digest is nowhere."""

@@ -14,7 +14,10 @@ import numpy as np
 
 from consentkit import keys, trust
 from consentkit.errors import ConsentkitError
-from consentkit.lookup import NOT_COVERED, PERMITTED, REASONS, UNKNOWN, Lookup
+from consentkit.indexing.copies import Copies
+from consentkit.indexing.index import Index
+from consentkit.indexing.joined import Joined
+from consentkit.lookup import NOT_COVERED, PERMITTED, REASONS, UNKNOWN, WAIT, Lookup
 from consentkit.rows import Bytes
 from consentkit.settings import Misuse
 from consentkit.sources.appearing import appearing
@@ -28,16 +31,19 @@ from consentkit.state import State
 Clock = Callable[[], float]
 Progress = Callable[[int, int], None]
 
-_COUNTED: Final = ("rows", "kept", "excluded", "out_of_scope", "asked", "known")
+_COUNTED: Final = ("rows", "kept", "excluded", "out_of_scope", "asked", "known", "copies", "unseen")
 
 
 class NotOurs(ConsentkitError):
     """The scope has keys, and the registry knows none of them. Nothing was written."""
 
-    def __init__(self, summary: "Summary") -> None:
+    def __init__(self, summary: "Summary", *, joined: bool = False) -> None:
         super().__init__(
-            "your keys are not ours: the registry knows none of them, so nothing was kept. "
+            "your keys are not ours: the registry knows none of them"
+            + (", nor what the index has beside them" if joined else "")
+            + ", so nothing was kept. "
             "Keys are the SHA-256 of the image files, as 64 lower-case hex digits; see --key and --scope"
+            + ("" if joined else ". If a downloader has re-encoded the images, try consentkit index, and --index")
         )
         self.summary = summary
 
@@ -46,7 +52,8 @@ class NotOurs(ConsentkitError):
 class Summary:
     """`kept` counts every row written, `out_of_scope` those among them; rows = kept + excluded + unknown.
 
-    `reasons` counts the excluded rows by what a pipeline must do.
+    `reasons` counts the excluded rows by what a pipeline must do. If copies were looked for, `copies` counts those that
+    are excluded as such, and `unseen` the rows that could not be looked at.
     """
 
     rows: int
@@ -56,34 +63,52 @@ class Summary:
     out_of_scope: int
     size: int
     reasons: dict[str, int]
+    copies: int | None = None
+    unseen: int | None = None
 
     def as_json(self) -> dict[str, int]:
         """The object that `filter --json` ends with."""
-        return {name: value for name, value in asdict(self).items() if name != "reasons"}
+        return {name: value for name, value in asdict(self).items() if name != "reasons" and value is not None}
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Per row its answer (`lookup.PERMITTED` …), whether the registry has a row for it, and whether it passes."""
+    """Per row its answer (`lookup.PERMITTED` …), whether the registry has a row for it, and whether it passes.
+
+    `told`: if copies were looked for, what `Copies.told` of the rows that would pass.
+    """
 
     answer: Bytes
     known: Mask
     keep: Mask
+    told: Bytes | None = None
+
+    @property
+    def copy(self) -> Mask | None:
+        """Which rows are excluded only as copies."""
+        return None if self.told is None else self.told >= WAIT
 
 
 @dataclass
 class Judge:
-    """Decides batches, and counts. `max_age`: seconds from the close's `issued_at`."""
+    """Decides batches, and counts. `max_age`: seconds from the close's `issued_at`.
+
+    With an `index` a row is decided by all digests that it has beside the key. With `copies` what would pass is asked
+    about besides.
+    """
 
     state: State
     purpose: str
     max_age: int
     clock: Clock
+    index: Index | None = None
+    copies: Copies | None = None
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
 
     def __post_init__(self) -> None:
         at = self._now()
-        self._lookup = Lookup(self.state.rows, purpose=self.purpose, at=at)
+        lookup = Lookup(self.state.rows, purpose=self.purpose, at=at)
+        self._lookup = Joined(lookup, self.index) if self.index else lookup
         self._answers = np.zeros(len(REASONS), np.int64)
 
     def keep(self, read: keys.Keys, in_scope: Mask | None = None) -> Mask:
@@ -91,16 +116,24 @@ class Judge:
         return self.decide(read, in_scope).keep
 
     def decide(self, read: keys.Keys, in_scope: Mask | None = None) -> Verdict:
-        """Raises Stale when the state's time ends during a long run."""
+        """Raises Stale when the state's time ends during a long run, and what `Copies.told` raises."""
+        verdict = self._by_digest(read, in_scope)
+        if self.copies is None:
+            return verdict
+        # Only what would pass is asked about; in scope it must have been seen.
+        told = self.copies.told(read, verdict.keep)
+        answer = np.maximum(verdict.answer, told)
+        return Verdict(answer, verdict.known, _passing(answer, in_scope), told)
+
+    def _by_digest(self, read: keys.Keys, in_scope: Mask | None) -> Verdict:
         found = self._lookup.find(read, at=self._now())
         answer = found.answer
         if in_scope is None:
             answer[~read.proper] = UNKNOWN
-            return Verdict(answer, found.known & read.proper, answer == PERMITTED)
+            return Verdict(answer, found.known & read.proper, _passing(answer, None))
         # Capitals are no key of ours. They can still exclude a row that nobody else vouches for.
         answer[in_scope & ~read.proper] = UNKNOWN
-        keep = np.where(in_scope, answer == PERMITTED, answer < NOT_COVERED)
-        return Verdict(answer, found.known & read.proper & in_scope, keep)
+        return Verdict(answer, found.known & read.proper & in_scope, _passing(answer, in_scope))
 
     def count(self, batch: Batch, verdict: Verdict) -> None:
         """Adds a batch to the summary."""
@@ -108,6 +141,9 @@ class Judge:
         self._add("rows", len(batch.keys))
         self._add("kept", np.count_nonzero(verdict.keep))
         self._add("known", np.count_nonzero(verdict.known))
+        if verdict.told is not None:
+            self._add("copies", np.count_nonzero(verdict.told >= WAIT))
+            self._add("unseen", np.count_nonzero(verdict.told == UNKNOWN))
         if batch.in_scope is None:
             self._add("asked", np.count_nonzero(batch.keys.given))
         else:
@@ -120,9 +156,13 @@ class Judge:
         rows, excluded = count["rows"], int(self._answers[NOT_COVERED:].sum())
         reasons = {str(REASONS[at]): int(self._answers[at]) for at in range(NOT_COVERED, len(REASONS))}
         if count["asked"] and not count["known"]:
-            raise NotOurs(Summary(rows, 0, excluded, rows - excluded, 0, self.state.size, reasons))
-        kept = count["kept"]
-        return Summary(rows, kept, excluded, rows - excluded - kept, count["out_of_scope"], self.state.size, reasons)
+            nothing = Summary(rows, 0, excluded, rows - excluded, 0, self.state.size, reasons, *self._seen())
+            raise NotOurs(nothing, joined=self.index is not None)
+        kept, outside = count["kept"], count["out_of_scope"]
+        return Summary(rows, kept, excluded, rows - excluded - kept, outside, self.state.size, reasons, *self._seen())
+
+    def _seen(self) -> tuple[int | None, int | None]:
+        return (self.counts["copies"], self.counts["unseen"]) if self.copies else (None, None)
 
     def _add(self, name: str, number: Any) -> None:
         self.counts[name] += int(number)
@@ -186,8 +226,14 @@ def _pass(batch: Batch, judge: Judge, sink: Sink, dropped: Dropped) -> Verdict:
     verdict = judge.decide(batch.keys, batch.in_scope)
     judge.count(batch, verdict)
     sink.write(batch.rows, verdict.keep)
-    dropped.write(batch, verdict.answer, verdict.keep)
+    dropped.write(batch, verdict.answer, verdict.keep, verdict.copy)
     return verdict
+
+
+def _passing(answer: Bytes, in_scope: Mask | None) -> Mask:
+    """In scope what is permitted; outside what is not excluded."""
+    permitted = answer == PERMITTED
+    return permitted if in_scope is None else np.where(in_scope, permitted, answer < NOT_COVERED)
 
 
 @dataclass
@@ -226,7 +272,7 @@ class _Shards:
         if not np.array_equal(verdict.keep, record.kept):
             return False
         self.judge.count(batch, verdict)
-        dropped.write(batch, verdict.answer, verdict.keep)
+        dropped.write(batch, verdict.answer, verdict.keep, verdict.copy)
         return True
 
     def _write(self, name: str, dropped: Dropped) -> None:

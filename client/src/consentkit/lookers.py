@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
-from typing import IO, Any, Final, Self, cast
+from typing import IO, Any, Final, Self, TypeVar, cast
 
 from consentkit.errors import ConsentkitError
 from consentkit.looking import READY
@@ -20,6 +20,8 @@ from consentkit.pictures import Picture
 
 AHEAD: Final = 512
 """Pictures looked at before the first of them is taken."""
+
+P = TypeVar("P", bound=Picture)
 
 # NumPy's own threads would fight over the cores that the lookers share.
 _ONE_THREAD: Final = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
@@ -50,9 +52,9 @@ class Lookers:
         while not self._idle.empty():
             self._idle.get().end()
 
-    def look(self, pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Look]]:
+    def look(self, pictures: Iterable[P]) -> Iterator[tuple[P, Look]]:
         """In the order given, `AHEAD` of them in memory at most. Raises ConsentkitError."""
-        ahead: deque[tuple[Picture, Future[Look]]] = deque()
+        ahead: deque[tuple[P, Future[Look]]] = deque()
         for picture in pictures:
             ahead.append((picture, self._threads.submit(self._look, picture)))
             if len(ahead) == AHEAD:
@@ -98,7 +100,7 @@ class _Looker:
         """None: it ended without an answer."""
         try:
             asked = cast("IO[bytes]", self._process.stdin)
-            asked.write(json.dumps(str(picture.path)).encode() + b"\n")
+            asked.write(json.dumps([str(picture.path), picture.extent]).encode() + b"\n")
             asked.flush()
         except BrokenPipeError:  # it ended after its last answer
             return None

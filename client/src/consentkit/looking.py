@@ -1,8 +1,11 @@
-"""Looks at one picture file. As a program: at each path of a line of stdin, with one line of JSON for an answer.
+"""Looks at one picture. As a program: at each that a line of stdin names, with one line of JSON for an answer.
+
+A line is `[path, null]` for a file, `[path, [first byte, size]]` for a part of one.
 
 The program says `ready` first, or why it cannot work here. Needs the extra `fingerprints`.
 """
 
+import io
 import json
 import os
 import signal
@@ -11,7 +14,7 @@ import sys
 import warnings
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from consentkit.errors import ConsentkitError
 from consentkit.formats import HEAD_BYTES, Rejection, sniff
@@ -46,7 +49,7 @@ class Unreadable(ConsentkitError):
     """This file cannot be looked at, and why."""
 
 
-def look(path: Path) -> "Perceived | None":
+def look(path: Path, extent: tuple[int, int] | None = None) -> "Perceived | None":
     """What a picture looks like; None for what is no JPEG, PNG or WebP by its content. Raises Unreadable
     or MissingExtra.
 
@@ -56,8 +59,9 @@ def look(path: Path) -> "Perceived | None":
     if not path.is_file():
         raise Unreadable("there is no such file" if not path.exists() else "it is no file")
     try:
-        with path.open("rb") as file, warnings.catch_warnings():
-            if isinstance(sniff(file.read(HEAD_BYTES), path.stat().st_size), Rejection):
+        with _opened(path, extent) as file, warnings.catch_warnings():
+            size = path.stat().st_size if extent is None else extent[1]
+            if isinstance(sniff(file.read(HEAD_BYTES), size), Rejection):
                 return None
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", image.DecompressionBombWarning)
@@ -71,6 +75,14 @@ def look(path: Path) -> "Perceived | None":
         raise Unreadable("there is not enough memory to read it") from error
     except _DAMAGED as error:
         raise Unreadable(f"it cannot be read, or is damaged ({_line(error)})") from error
+
+
+def _opened(path: Path, extent: tuple[int, int] | None) -> IO[bytes]:
+    if extent is None:
+        return path.open("rb")
+    with path.open("rb") as file:
+        file.seek(extent[0])
+        return io.BytesIO(file.read(extent[1]))
 
 
 def bits(perceived: "Perceived", algorithm: str) -> bytes:
@@ -92,6 +104,11 @@ def _tools() -> tuple[Any, Any]:
 def _line(error: Exception) -> str:
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return " ".join(said.split())[:200] or type(error).__name__
+
+
+def require_extra() -> None:
+    """Raises MissingExtra."""
+    _tools()
 
 
 def require_fit() -> None:
@@ -120,12 +137,13 @@ def main() -> None:
         return
     print(json.dumps(READY), file=answers)
     for line in sys.stdin.buffer:
-        print(json.dumps(_answer(Path(json.loads(line)))), file=answers)
+        path, extent = json.loads(line)
+        print(json.dumps(_answer(Path(path), extent)), file=answers)
 
 
-def _answer(path: Path) -> dict[str, str | None]:
+def _answer(path: Path, extent: tuple[int, int] | None) -> dict[str, str | None]:
     try:
-        perceived = look(path)
+        perceived = look(path, extent)
     except Unreadable as error:
         return {"views": None, "problem": str(error)}
     return {"views": bits(perceived, VIEWS).hex() if perceived else None, "problem": ""}

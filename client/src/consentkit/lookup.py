@@ -6,7 +6,7 @@ Invariants
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,9 +70,9 @@ class Lookup:
         answer[(answer == PERMITTED) & ~keys.proper] = UNKNOWN
         return Found(answer, known)
 
-    def said(self, places: NDArray[np.int32]) -> Bytes:
+    def said(self, places: NDArray[Any]) -> Bytes:
         """The answers to digests at these places, as of the last `find`."""
-        return self._answers.take(places)
+        return np.asarray(self._answers.take(places))
 
     def _renew(self, at: float) -> None:
         """Until the earliest `until` among the permitted, `valid_until`, the answers stay as they are."""

@@ -16,13 +16,15 @@ class Picture:
     """A file that may be a picture. `named`: it was given itself, not its folder.
 
     `key` is all that the registry hears of its name: the path inside the folder that was given, or the name of a file
-    that was given itself. `problem`: why it cannot even be opened.
+    that was given itself. `problem`: why it cannot even be opened. `extent`: first byte and size, of a picture that is
+    only a part of the file.
     """
 
     path: Path
     key: str
     named: bool
     problem: str = ""
+    extent: tuple[int, int] | None = None
 
 
 def walk(given: Iterable[Path]) -> Iterator[Picture]:

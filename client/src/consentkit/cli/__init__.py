@@ -7,7 +7,7 @@ from typing import Annotated, Final, NoReturn
 import typer
 
 import consentkit
-from consentkit.cli import attesting, checks, copies, feed, proofs
+from consentkit.cli import attesting, checks, copies, feed, indexes, proofs
 from consentkit.cli.errors import exit_code
 from consentkit.errors import ConsentkitError
 
@@ -26,6 +26,7 @@ for command in (
     feed.sync,
     feed.filter_,
     feed.audit,
+    indexes.index,
     checks.check,
     copies.match,
     checks.hash_,

@@ -33,6 +33,13 @@ ScopeOption = Annotated[
     str,
     typer.Option("--scope", metavar="COLUMN=VALUE", help="Only these need permission; others pass if not excluded."),
 ]
+IndexOption = Annotated[
+    Path | None,
+    typer.Option("--index", metavar="DIR", help="What consentkit index made of IN: digests of originals decide, too."),
+]
+CopiesOption = Annotated[
+    bool, typer.Option("--copies", help="Also drop what looks like a protected image. Asks now; needs --index.")
+]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Use the state as last synced; ask nobody.")]
 
 
@@ -53,7 +60,9 @@ def filter_(
     purpose: PurposeOption,
     key: KeyOption = None,
     scope: ScopeOption = "",
+    index: IndexOption = None,
     *,
+    copies: CopiesOption = False,
     offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -66,7 +75,7 @@ def filter_(
     from consentkit.sources.batches import Scope
 
     rows_of = Scope.parse(scope) if scope else None
-    judge = _judge(purpose.value, offline=offline)
+    judge = _judge(purpose.value, index, copies=copies, offline=offline)
     begun = filtered.Stamp.of(source)
     try:
         with progress_bar("Filtering") as progress:
@@ -83,7 +92,9 @@ def audit(
     purpose: PurposeOption,
     key: KeyOption = None,
     scope: ScopeOption = "",
+    index: IndexOption = None,
     *,
+    copies: CopiesOption = False,
     offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -92,7 +103,7 @@ def audit(
     from consentkit.sources.batches import Scope
 
     rows_of = Scope.parse(scope) if scope else None
-    judge = _judge(purpose.value, offline=offline)
+    judge = _judge(purpose.value, index, copies=copies, offline=offline)
     try:
         with progress_bar("Auditing") as progress:
             summary = audit_file(source, judge=judge, key=key, scope=rows_of, progress=progress)
@@ -103,13 +114,21 @@ def audit(
     raise typer.Exit(EXCLUDED if summary.excluded else UNKNOWN if summary.unknown else 0)
 
 
-def _judge(purpose: str, *, offline: bool) -> "Judge":
+def _judge(purpose: str, index: Path | None, *, copies: bool, offline: bool) -> "Judge":
     from consentkit.filtering import Judge
+    from consentkit.indexing.index import Index
     from consentkit.registry import Registry
+    from consentkit.settings import Misuse
 
+    if copies and offline:
+        raise Misuse("--copies asks the registry about each picture, so it cannot be --offline")
+    if copies and index is None:
+        raise Misuse("--copies needs --index DIR, which has the pictures' fingerprints: consentkit index makes it")
+    opened = None if index is None else Index.open(index)
     registry = Registry()
     state = registry.offline() if offline else registry.sync()
-    return Judge(state, purpose, registry.settings.max_age, time.time)
+    asked = registry.copies(opened, purpose=purpose) if copies and opened else None
+    return Judge(state, purpose, registry.settings.max_age, time.time, opened, asked)
 
 
 def _report(summary: "Summary", end: str, *, as_json: bool) -> None:
@@ -129,9 +148,11 @@ def _report_audit(summary: "Summary", *, as_json: bool) -> None:
 
 def _counted(summary: "Summary") -> str:
     besides = f" ({summary.out_of_scope} of them out of scope)" if summary.out_of_scope else ""
+    as_copies = f" ({summary.copies} of them as copies)" if summary.copies else ""
+    not_seen = f"; {summary.unseen} could not be looked at" if summary.unseen else ""
     return (
-        f"{summary.rows} rows: {summary.kept} kept{besides}, {summary.excluded} excluded, "
-        f"{summary.unknown} unknown, at log size {summary.size}"
+        f"{summary.rows} rows: {summary.kept} kept{besides}, {summary.excluded} excluded{as_copies}, "
+        f"{summary.unknown} unknown, at log size {summary.size}{not_seen}"
     )
 
 

@@ -1,6 +1,7 @@
 """What was dropped, and why: beside OUT, a JSON object a line, in the order of IN.
 
-`{"position":12,"key":"…","decision":"excluded","reason":"remove"}`; the key as it stands in IN.
+`{"position":12,"key":"…","decision":"excluded","reason":"remove"}`; the key as it stands in IN. A row that only looks
+like a protected image has `"copy":true` besides.
 """
 
 import json
@@ -39,10 +40,11 @@ class Dropped:
         self._thread.shutdown()
         self._file.close()
 
-    def write(self, batch: Batch, answer: Bytes, keep: Mask) -> None:
+    def write(self, batch: Batch, answer: Bytes, keep: Mask, copy: Mask | None = None) -> None:
         """Takes the rows of a batch that did not pass; raises what went wrong with earlier ones."""
         self._wait()  # one batch at a time, so memory stays constant
-        self._writing = self._thread.submit(self._write, batch, answer, np.flatnonzero(~keep))
+        tail = answer if copy is None else answer + len(REASONS) * copy.astype(np.uint8)
+        self._writing = self._thread.submit(self._write, batch, tail, np.flatnonzero(~keep))
 
     def finish(self) -> None:
         """Returns when all is written."""
@@ -54,14 +56,14 @@ class Dropped:
             self._writing.result()
             self._writing = None
 
-    def _write(self, batch: Batch, answer: Bytes, rows: Any) -> None:
+    def _write(self, batch: Batch, tail: Bytes, rows: Any) -> None:
         if len(rows):
             lines = pc.binary_join_element_wise(
                 '{"position":',
                 _positions(batch.positions.take(pa.array(rows))),
                 ',"key":',
                 _texts(batch, rows),
-                _TAILS.take(pa.array(answer[rows])),
+                _TAILS.take(pa.array(tail[rows])),
                 "",
             )
             _, at, data = lines.buffers()
@@ -104,10 +106,10 @@ def _json(text: Any) -> str:
     return json.dumps(held.decode("utf-8", "replace") if is_text else held.hex())
 
 
-def _tail(answer: int) -> str:
+def _tail(answer: int, besides: str) -> str:
     decision = "excluded" if answer >= NOT_COVERED else "unknown"
-    return f',"decision":"{decision}","reason":{json.dumps(REASONS[answer])}}}\n'
+    return f',"decision":"{decision}","reason":{json.dumps(REASONS[answer])}{besides}}}\n'
 
 
-_TAILS: Final = pa.array([_tail(answer) for answer in range(len(REASONS))])
+_TAILS: Final = pa.array([_tail(answer, besides) for besides in ("", ',"copy":true') for answer in range(len(REASONS))])
 _HEX: Final = np.frombuffer("".join(f"{value:02x}" for value in range(256)).encode(), np.uint16)

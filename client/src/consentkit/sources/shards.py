@@ -40,6 +40,10 @@ class Sample:
     members: list[tuple[str, int, int]] = field(default_factory=list)
     data: bytes = b""
 
+    def pictures(self) -> list[tuple[int, int]]:
+        """Where in `data` its pictures begin and end."""
+        return [(begin, end) for kind, begin, end in self.members if kind.rpartition(".")[2] in PICTURES]
+
 
 class Shard:
     """One tar file. Positions are samples' names, after `named` if one of many shards."""
@@ -51,7 +55,7 @@ class Shard:
     def batches(self) -> Iterator[Batch]:
         samples: list[Sample] = []
         held = 0
-        for sample in self._samples():
+        for sample in self.samples():
             samples.append(sample)
             held += len(sample.data)
             if len(samples) == BATCH_SAMPLES or held >= BATCH_BYTES:
@@ -72,19 +76,20 @@ class Shard:
 
     def _read(self, sample: Sample) -> tuple[str | None, bool]:
         """The key, or None, and whether the sample is in scope."""
-        fields = {} if self._key is None and self._scope is None else self._fields(sample)
+        fields = {} if self._key is None and self._scope is None else self.fields(sample)
         key = self._digest(sample) if self._key is None else self._text(sample, fields, self._key)
         if self._scope is None:
             return key, True
         return key, self._text(sample, fields, self._scope.column) in (None, self._scope.value)
 
     def _digest(self, sample: Sample) -> str | None:
-        pictures = [(begin, end) for kind, begin, end in sample.members if kind.rpartition(".")[2] in PICTURES]
+        pictures = sample.pictures()
         if len(pictures) > 1:
             raise self._unreadable(sample, "several pictures: name the JSON field with the digest by --key")
         return next((hashlib.sha256(sample.data[begin:end]).hexdigest() for begin, end in pictures), None)
 
-    def _fields(self, sample: Sample) -> dict[str, Any]:
+    def fields(self, sample: Sample) -> dict[str, Any]:
+        """Of its JSON; none without one. Raises Unreadable."""
         found = [sample.data[begin:end] for kind, begin, end in sample.members if kind == "json"]
         try:
             read = [json.loads(each, object_pairs_hook=once) for each in found]
@@ -100,7 +105,7 @@ class Shard:
             raise self._unreadable(sample, f"the field {name!r} of its JSON is not plain text")
         return text
 
-    def _samples(self) -> Iterator[Sample]:
+    def samples(self) -> Iterator[Sample]:
         """Members that follow each other under one name, with their bytes. Raises Unreadable."""
         with self._path.open("rb") as file:
             sample: Sample | None = None

@@ -114,9 +114,9 @@ def test_nobody_signs_in_another_name():
 @given(st.builds(Stamp, NAMES, WHOLE, WHOLE, WHOLE), COUNTS)
 def test_what_filter_leaves_round_trips(stamp, counts):
     reasons = {"not_covered": 1, "remove": 2, "wait": 3}
-    said = Filtered(ORIGIN, "ai_training", 3, None, "a=b", stamp, stamp, counts, reasons, 4)
+    said = Filtered(ORIGIN, "ai_training", 3, None, "a=b", None, stamp, stamp, counts, reasons, 4)
     assert Filtered.decode(said.encode()) == said
-    for cut in (b"", said.encode()[:-3], b"{}", said.encode().replace(b'"v":1', b'"v":2')):
+    for cut in (b"", said.encode()[:-3], b"{}", said.encode().replace(b'"v":2', b'"v":3')):
         with pytest.raises(Malformed):
             Filtered.decode(cut)
 

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Literal
 
-import numpy as np
 import pyarrow as pa
 
 from consentkit import canonical, filtered, receipts
 from consentkit.errors import BadProof, ConsentkitError, Malformed
 from consentkit.filtered import Filtered, Stamp
+from consentkit.indexing.index import Index
+from consentkit.indexing.joined import Joined
 from consentkit.lookup import Lookup
 from consentkit.manifests import KEY_BYTES, Keys, Made, Statement, digest_of, open_statement, sign_statement
 from consentkit.notes import Signer
@@ -78,11 +79,14 @@ class Affecting:
 
 @dataclass(frozen=True)
 class Run:
-    """The training that is attested: its model's name, its own, and where IN is, if not beside OUT."""
+    """The training that is attested: its model's name, its own, where IN is, if not beside OUT, and the index that
+    `filter` went by.
+    """
 
     model: str
     name: str = ""
     source: Path | None = None
+    index: Path | None = None
 
 
 def attest(
@@ -99,7 +103,7 @@ def attest(
     Raises Changed where IN or OUT are not as they were, Misuse, Unreadable, Malformed, BadProof, Unreachable.
     """
     said, out = filtered.read(manifest), filtered.out_of(manifest)
-    source = _source(said, out, run.source)
+    source, index = _source(said, out, run.source), _index(said, run.index)
     if said.log != state.trust.verifier.name:
         raise Misuse(f"{manifest} was filtered by another registry, whose log is {said.log}")
     done, total = 0, said.input.bytes + 2 * said.output.bytes
@@ -111,7 +115,7 @@ def attest(
 
     inputs, outputs = _made(source, said.input, read), _made(out, said.output, read)
     with tempfile.TemporaryFile() as keys:
-        signed = _spool(out, said, state, keys, read)
+        signed = _spool(out, said, _lookup(said, state, index), keys, read)
         _require(out, said.output)
         statement = _statement(said, run, inputs, outputs, signed)
         note = _signed(statement, signer, origin=said.log)
@@ -194,14 +198,29 @@ def _digest(path: Path, read: Callable[[int], None]) -> str:
     return digest.hexdigest()
 
 
-def _spool(out: Path, said: Filtered, state: State, into: IO[bytes], read: Callable[[int], None]) -> Keys:
-    """OUT's keys that the registry has a row for, whatever it says: those are what it can tell about later."""
+def _index(said: Filtered, given: Path | None) -> Index | None:
+    """The index that OUT was filtered by: without it, keys that only it knows would not be told. Raises Misuse."""
+    index = None if given is None else Index.open(given)
+    if (index.digest if index else None) != said.index:
+        raise Misuse(
+            "OUT was filtered by an index: give it by --index, as it was then, or filter again"
+            if said.index
+            else "OUT was not filtered by this index: leave --index away, or filter again"
+        )
+    return index
+
+
+def _lookup(said: Filtered, state: State, index: Index | None) -> Lookup | Joined:
     lookup = Lookup(state.rows, purpose=said.purpose, at=time.time())
+    return Joined(lookup, index) if index else lookup
+
+
+def _spool(out: Path, said: Filtered, lookup: Lookup | Joined, into: IO[bytes], read: Callable[[int], None]) -> Keys:
+    """OUT's digests that the registry has a row for, whatever it says: those are what it can tell about later."""
     for path in [out / name for name in shards_in(out)] or [out]:
         source, size, before = source_of(path, key=said.key, scope=None), Stamp.of(path).bytes, 0
         for batch in ahead(source.batches()):
-            known = lookup.find(batch.keys, at=time.time()).known
-            into.write(np.ascontiguousarray(batch.keys.sha256[known]).tobytes())
+            into.write(lookup.known(batch.keys).tobytes())
             read(size * (batch.done - before) // max(source.total, 1))
             before = batch.done
     found = digest_of(_chunks(into))

@@ -19,7 +19,7 @@ from consentkit.sources.batches import Scope, Unreadable
 if TYPE_CHECKING:
     from consentkit.filtering import Judge, Summary
 
-VERSION: Final = 1
+VERSION: Final = 2
 SUFFIX: Final = ".manifest.json"
 
 
@@ -53,13 +53,17 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Filtered:
-    """One run of `filter`. `log` is the origin of the registry's log, `size` its size, `filtered_at` Unix seconds."""
+    """One run of `filter`. `log` is the origin of the registry's log, `size` its size, `filtered_at` Unix seconds.
+
+    `index`: the digest of the index that it went by, or None.
+    """
 
     log: str
     purpose: str
     size: int
     key: str | None
     scope: str | None
+    index: str | None
     input: Stamp
     output: Stamp
     counts: Counts
@@ -87,6 +91,7 @@ class Filtered:
             size=canonical.whole(said["size"]),
             key=None if said["key"] is None else canonical.text(said["key"]),
             scope=None if said["scope"] is None else canonical.text(said["scope"]),
+            index=None if said["index"] is None else canonical.text(said["index"]),
             input=Stamp.parse(said["input"]),
             output=Stamp.parse(said["output"]),
             counts=Counts(*counts),
@@ -118,6 +123,7 @@ def write(
         size=summary.size,
         key=key,
         scope=None if scope is None else f"{scope.column}={scope.value}",
+        index=judge.index.digest if judge.index else None,
         input=source,
         output=Stamp.of(out),
         counts=counted,

@@ -70,6 +70,10 @@ class Lookup:
         answer[(answer == PERMITTED) & ~keys.proper] = UNKNOWN
         return Found(answer, known)
 
+    def known(self, keys: Keys) -> Bytes:
+        """Those of these digests that the registry has a row for."""
+        return keys.sha256[self.digests.places(keys) >= 0]
+
     def said(self, places: NDArray[Any]) -> Bytes:
         """The answers to digests at these places, as of the last `find`."""
         return np.asarray(self._answers.take(places))

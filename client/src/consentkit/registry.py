@@ -96,13 +96,15 @@ class Registry:
         model: str,
         name: str = "",
         source: Path | str | None = None,
+        index: Path | str | None = None,
         progress: attesting.Progress = lambda _done, _of: None,
     ) -> Attested:
         """Signs and registers what `filter` wrote to OUT.manifest.json: the run `name` trained `model` on OUT.
 
-        `source`: where IN is, if not beside OUT. Raises Changed where either is not as it was.
+        `source`: where IN is, if not beside OUT; `index`: what `filter` went by, if it did. Raises Changed where IN or
+        OUT is not as it was.
         """
-        run = Run(model, name, None if source is None else Path(source))
+        run = Run(model, name, *(None if each is None else Path(each) for each in (source, index)))
         state, signer = self.sync(), signing.signer(self.settings.home)
         with self._transport() as transport:
             return attesting.attest(transport, Path(manifest), run=run, state=state, signer=signer, progress=progress)

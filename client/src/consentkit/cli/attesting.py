@@ -24,6 +24,9 @@ def attest(
     source: Annotated[
         Path | None, typer.Option("--input", metavar="IN", help="Where IN is, if it is not beside OUT.")
     ] = None,
+    index: Annotated[
+        Path | None, typer.Option("--index", metavar="DIR", help="The index that `filter` went by, if it did.")
+    ] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -35,7 +38,7 @@ def attest(
     from consentkit.registry import Registry
 
     with progress_bar("Attesting") as progress:
-        done = Registry().attest(manifest, model=model, name=name, source=source, progress=progress)
+        done = Registry().attest(manifest, model=model, name=name, source=source, index=index, progress=progress)
     if as_json:
         typer.echo(json.dumps({"manifest": done.manifest, "index": done.index, "proved": done.receipt is not None}))
     else:

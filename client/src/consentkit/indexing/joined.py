@@ -22,7 +22,7 @@ class Joined:
     def __init__(self, lookup: Lookup, index: Index) -> None:
         """Raises Unreadable."""
         self._lookup = lookup
-        self._others = Pointers.made(self._known(index))
+        self._others = Pointers.made(self._pairs(index))
 
     def find(self, keys: Keys, *, at: float) -> Found:
         """As `Lookup.find`."""
@@ -37,13 +37,13 @@ class Joined:
         found.answer[(found.answer == PERMITTED) & ~keys.proper] = UNKNOWN
         return found
 
-    def digests(self, keys: Keys) -> Bytes:
-        """All digests of these keys that the registry knows."""
+    def known(self, keys: Keys) -> Bytes:
+        """All digests of these keys that the registry has a row for, each once."""
         own = self._lookup.digests.places(keys)
         _, others = self._others.of(keys)
         return self._lookup.digests.taken(np.union1d(own[own >= 0], others))
 
-    def _known(self, index: Index) -> Iterator[tuple[Bytes, Numbers]]:
+    def _pairs(self, index: Index) -> Iterator[tuple[Bytes, Numbers]]:
         """Each digest with the place of another that the registry knows: nothing else could change an answer."""
         for stored, source in index.pairs():
             for key, other in ((stored, source), (source, stored)):

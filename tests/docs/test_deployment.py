@@ -12,7 +12,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 DEPLOY: Final = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
-OURS: Final = {"bootstrap", "web", "worker", "beat", "publisher"}
+OURS: Final = {"bootstrap", "web", "worker", "sender", "beat", "publisher"}
 VARIABLE: Final = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 SECRET: Final = re.compile(r"SECRET|PASSWORD|KEY|DATABASE_URL|EMAIL_URL")
 
@@ -70,3 +70,10 @@ def test_the_checkpoint_is_kept_apart_from_the_database() -> None:
 def test_what_decodes_strangers_pictures_has_no_way_out() -> None:
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     assert SERVICES["worker"]["networks"] == ["inside"]
+
+
+def test_what_posts_to_strangers_sees_no_picture() -> None:
+    assert "outside" in SERVICES["sender"]["networks"]
+    assert "volumes" not in SERVICES["sender"]
+    assert "--queues=deliveries" in SERVICES["sender"]["command"]
+    assert not any("--queues" in word for word in SERVICES["worker"]["command"])

@@ -1,10 +1,11 @@
 # Every command builds what it needs first. `make` alone lists them.
 
-.PHONY: help setup check test demo serve bench clean
+.PHONY: help setup check test demo serve bench adapters clean
 .DEFAULT_GOAL := help
 
 RUN := .venv/bin/python
 STAMP := .venv/.complete
+ADAPTERS := .venv-adapters
 
 help:
 	@echo 'make demo     tell the main story and verify it  (IMAGES=folder for your own portraits)'
@@ -12,6 +13,7 @@ help:
 	@echo 'make test     the whole test suite  (ARGS="tests/embedded -x" for a part)'
 	@echo 'make check    lint, types, import contracts'
 	@echo 'make bench    every benchmark with its floors  (ONLY=name for one)'
+	@echo 'make adapters every adapter of consentkit with its library; builds .venv-adapters (2 GB or more), needs Java 17'
 	@echo 'make setup    build .venv from the lock; done already: nothing'
 	@echo 'make clean    remove .venv and caches; data under var/ stays'
 
@@ -58,6 +60,17 @@ serve: setup
 bench: setup
 	@$(RUN) -m bench $(ONLY)
 
+# The libraries take gigabytes, so they have an environment of their own.
+$(ADAPTERS)/.complete: setup client/adapters.txt client/pyproject.toml
+	@$(RUN) -m venv --clear $(ADAPTERS)
+	@echo 'Installing into $(ADAPTERS); this takes some minutes.'
+	@$(ADAPTERS)/bin/python -m pip --disable-pip-version-check --no-input install --quiet -r client/adapters.txt -e 'client[fingerprints]'
+	@touch $@
+
+adapters: $(ADAPTERS)/.complete
+	@command -v java >/dev/null || { echo 'Spark needs Java 17: install it (Debian: apt-get install openjdk-17-jre-headless).' >&2; exit 1; }
+	@ALL_ADAPTERS=1 $(ADAPTERS)/bin/python -m pytest -c client/tests/adapters/pytest.ini --rootdir client/tests/adapters client/tests/adapters
+
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/results.json
+	rm -rf .venv $(ADAPTERS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache bench/results.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

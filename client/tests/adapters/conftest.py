@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,21 @@ KEYS = [
     REMOVED,
 ]
 SCOPE = Scope("source", "registry")
+LIBRARIES = {
+    "arrow": "pyarrow",
+    "pandas": "pandas",
+    "polars": "polars",
+    "duckdb": "duckdb",
+    "duckdb, joins by hand": "duckdb",
+    "torch": "torch",
+    "torch, stream": "torch",
+    "datasets": "datasets",
+    "datasets, stream": "datasets",
+    "webdataset": "webdataset",
+    "spark": "pyspark",
+    "ray": "ray",
+}
+"""By adapter, as the tests name them, the package that is its library."""
 
 
 @dataclass(frozen=True)
@@ -109,8 +125,6 @@ def rowless(world: World) -> World:
 
 # The libraries that only `make adapters` has
 
-collect_ignore_glob = [] if os.environ.get("ALL_ADAPTERS") else ["test_heavy_*.py"]
-
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
@@ -133,3 +147,27 @@ def ray() -> Iterator[None]:
     made.data.DataContext.get_current().enable_progress_bars = False
     yield
     made.shutdown()
+
+
+# What `make adapters` ends with
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """A line for each adapter: the library that was here, and what became of its tests."""
+    if not os.environ.get("ALL_ADAPTERS"):
+        terminalreporter.write_line(
+            "PyTorch, datasets, WebDataset, Spark and Ray are heavy: make adapters tests theirs."
+        )
+        return
+    for name, package in LIBRARIES.items():
+        counts = {
+            word: sum(_concerns(report, name) for report in terminalreporter.stats.get(word, []))
+            for word in ("passed", "failed", "error", "skipped")
+        }
+        told = ", ".join(f"{count} {word}" for word, count in counts.items() if count) or "not run"
+        terminalreporter.write_line(f"{name:22} {package} {version(package):12} {told}")
+
+
+def _concerns(report: Any, adapter: str) -> bool:
+    named: str = report.nodeid.partition("[")[2].removesuffix("]")
+    return named == adapter or named.endswith(f"-{adapter}")

@@ -200,6 +200,8 @@ def _library(request: pytest.FixtureRequest, adapter: str) -> None:
 def test_every_kind_of_key(request: Any, adapter: str, rows: str, kind: str, scope: Any, tmp_path: Any) -> None:
     if rows == "binary" and adapter in TEXT_ONLY:
         pytest.skip("JSON has no bytes")
+    if rows == "rowless" and adapter == "datasets, stream":
+        pytest.skip("datasets makes no stream of a table without a row")
     world = request.getfixturevalue(rows)
     source = world.registry if kind == "registry" else world.registry.pin()
     wanted = world.wanted(scope)

@@ -44,6 +44,7 @@ def test_the_kinds_are_pinned() -> None:
         "case_searched",
         "acknowledged",
         "manifest_attested",
+        "webhook_enrolled",
     ]
 
 

@@ -356,7 +356,7 @@ def test_senders_at_once_send_it_once_and_in_order(told: Telling, endpoint: Rece
     ],
 )
 def test_a_sender_killed_anywhere_loses_nothing(
-    told: Telling, endpoint: Received, place: str, when: str, came: int
+    told: Telling, endpoint: Received, certificate: Path, place: str, when: str, came: int
 ) -> None:
     """What is sent twice has one name; nothing comes out of turn."""
     lab = told("200")
@@ -365,7 +365,8 @@ def test_a_sender_killed_anywhere_loses_nothing(
     server.set_forkserver_preload(["tests.core.dying", "tests.workers.delivering"])
     from tests.workers.delivering import die
 
-    child = server.Process(target=die, args=(connection.settings_dict["NAME"], NETWORKS, endpoint.port, place, when))
+    allowed = (NETWORKS, endpoint.port, certificate)
+    child = server.Process(target=die, args=(connection.settings_dict["NAME"], *allowed, place, when))
     child.start()
     child.join()
     assert child.exitcode == -signal.SIGKILL

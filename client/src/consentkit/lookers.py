@@ -36,10 +36,10 @@ class Look:
 
 
 class Lookers:
-    """As many processes as there are cores, each started when it is needed. Use it in a `with`."""
+    """As many processes as there are cores, or `most`, each started when it is needed. Use it in a `with`."""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_cores())  # each waits for one process at a time
+    def __init__(self, most: int | None = None) -> None:
+        self._threads = ThreadPoolExecutor(most or _cores())  # each waits for one process at a time
         self._idle: queue.SimpleQueue[_Looker] = queue.SimpleQueue()
 
     def __enter__(self) -> Self:

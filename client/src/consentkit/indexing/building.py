@@ -54,7 +54,7 @@ def build(
     no picture is looked at.
     """
     units = units_of(given)
-    _require_place(out)
+    place(out)
     with _locked(out):
         for left in out.glob(".*.part"):  # of a run that was killed
             left.unlink()
@@ -104,6 +104,16 @@ def finish(out: Path) -> Built:
     return built
 
 
+def place(out: Path) -> None:
+    """Makes the folder, unless it is there with an index or with nothing. Raises Misuse."""
+    if not out.parent.is_dir() or (out.exists() and not out.is_dir()):
+        raise Misuse(f"{out} cannot be a folder: name one that is not there yet, in one that is")
+    others = [each.name for each in out.iterdir() if not _is_ours(each)] if out.is_dir() else []
+    if others:
+        raise Misuse(f"{out} has other files, {min(others)} first: an index needs a folder of its own")
+    out.mkdir(exist_ok=True)
+
+
 def fit() -> bool:
     """Whether pictures can be looked at here: whether the extra `fingerprints` is installed."""
     try:
@@ -144,16 +154,6 @@ def _rows(
         progress(member.done)
     if unit.stamp()[1] != stamp:  # the part would be taken for one of what is there now
         raise Unreadable(f"{unit.path} was changed while it was read: run consentkit index again")
-
-
-def _require_place(out: Path) -> None:
-    """A folder of an index, or an empty one, or none yet. Raises Misuse."""
-    if not out.parent.is_dir() or (out.exists() and not out.is_dir()):
-        raise Misuse(f"{out} cannot be a folder: name one that is not there yet, in one that is")
-    others = [each.name for each in out.iterdir() if not _is_ours(each)] if out.is_dir() else []
-    if others:
-        raise Misuse(f"{out} has other files, {min(others)} first: an index needs a folder of its own")
-    out.mkdir(exist_ok=True)
 
 
 def _is_ours(path: Path) -> bool:

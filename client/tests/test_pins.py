@@ -1,0 +1,112 @@
+"""Pins: one size for a long run, whatever the registry says meanwhile, until its term ends."""
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from consentkit import Registry
+from consentkit.errors import BadProof, LeaseEnded, Stale
+from consentkit.settings import Misuse
+from consentkit.testing import Simulator, picture
+
+FOR = "ai_training"
+ONE, TWO, NEW = picture(1), picture(2), picture(3)
+
+
+@pytest.fixture
+def sim():
+    with Simulator(purposes=(FOR,)) as running:
+        running.grant(ONE)
+        running.grant(TWO)
+        yield running
+
+
+@pytest.fixture
+def registry(sim, tmp_path) -> Registry:
+    return Registry(sim.url, sim.key, log_key=sim.log_key, home=tmp_path)
+
+
+def said(source) -> list[bool]:
+    return source.mask([ONE, TWO, NEW], purpose=FOR).tolist()
+
+
+def test_a_pin_stays_while_the_registry_goes_on(sim, registry):
+    pin = registry.pin()
+    (image,) = sim.grant(NEW)
+    sim.withdraw(next(iter(sim._acts[0].images)))
+    assert said(registry) == [True, True, False]  # synced within the lease
+    registry.sync()
+    assert said(registry) == [False, True, True]
+    assert said(pin.moment()) == [True, True, False]
+    sim.withdraw(image)
+    registry.sync()
+    assert said(registry.pinned(pin.size).moment()) == [True, True, False]
+    told = pin.advance()
+    assert told.removed == {FOR: [ONE]}
+    assert (told.before, said(pin.moment())) == (2, [False, True, False])
+
+
+def test_no_pin_advances_within_an_epoch(sim, registry):
+    pin = registry.pin()
+    sim.withdraw(next(iter(sim._acts[0].images)))
+    with pin.epoch() as epoch, pytest.raises(Misuse, match="end the epoch first"):
+        pin.advance()
+    assert said(epoch) == [True, True, False]
+    assert pin.advance().removed == {FOR: [ONE]}
+
+
+def test_a_pin_that_cannot_advance_is_as_it_was(sim, registry):
+    pin = registry.pin()
+    sim.forget_last(1)
+    with pytest.raises(BadProof):
+        pin.advance()
+    assert (pin.size, said(pin.moment())) == (2, [True, True, False])
+
+
+def test_another_process_reads_the_same_size_and_holds_no_key(sim, registry, tmp_path):
+    pin = registry.pin()
+    sim.withdraw(next(iter(sim._acts[0].images)))
+    registry.sync()
+    sent = pickle.dumps(pin.moment())
+    assert sim.key.encode() not in sent
+    (tmp_path / "moment").write_bytes(sent)
+    reads = f"print(pickle.load(open({str(tmp_path / 'moment')!r}, 'rb')).mask(['{ONE}', '{NEW}'], purpose='{FOR}'))"
+    argv = [sys.executable, "-c", f"import pickle; {reads}"]
+    assert subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split() == ["[", "True", "False]"]
+
+
+def test_a_size_that_is_not_pinned_is_refused(registry):
+    with pytest.raises(Stale, match="size 7 is not pinned"):
+        registry.pinned(7)
+
+
+def test_rows_that_were_changed_are_refused(registry):
+    pin = registry.pin()
+    rows = Path(pin.kept.rows)
+    held = bytearray(rows.read_bytes())
+    held[len(held) // 2] ^= 1
+    rows.write_bytes(held)
+    with pytest.raises(BadProof, match="rows have changed"):
+        registry.pinned(pin.size)
+
+
+@pytest.mark.parametrize("late", [0, 1, 10**6])
+def test_the_end_of_the_term_is_told_when_an_epoch_begins(registry, monkeypatch, late):
+    pin = registry.pin()
+    with pin.epoch() as epoch:
+        monkeypatch.setattr("consentkit.pins.time.time", lambda: pin.kept.state.close.not_after + late)
+        assert said(epoch) == [True, True, False]
+        assert (pin.ended, pin.remaining()) == (True, 0)
+    with pytest.raises(LeaseEnded, match="save a checkpoint"):
+        pin.moment()
+
+
+def test_a_clock_set_back_does_not_prolong_it(registry, monkeypatch):
+    pin = registry.pin()
+    since, at = pin._since, pin.kept.state.close.issued_at
+    monkeypatch.setattr("consentkit.pins.time.time", lambda: at)
+    monkeypatch.setattr("consentkit.pins.time.monotonic", lambda: since + 7 * 86_400 + 1)
+    assert pin.ended

@@ -319,7 +319,7 @@ def test_a_shard_that_changes_meanwhile_is_no_part(shell, shards, blind, tmp_pat
     assert not list((tmp_path / "index").glob("*.parquet"))
 
 
-@pytest.mark.parametrize("place", ["full", "file", "nowhere/index"])
+@pytest.mark.parametrize("place", ["full", "file", "nowhere/index", "shards", "shards/index"])
 def test_an_index_has_a_place_of_its_own(shell, shards, blind, tmp_path, place):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "other.txt").write_text("mine")
@@ -401,6 +401,12 @@ def test_out_of_scope_copies_are_dropped_too(sim, shell, seen, manifest, tmp_pat
     done = shell("audit", listed, *FOR, *scope, "--index", tmp_path / "index", "--copies", "--json")
     assert counts(done) == (4, 3, 1, 0, 3)
     assert (said(done)["copies"], said(done)["unseen"]) == (1, 2)
+
+
+def test_a_permitted_picture_that_nobody_has_looked_at_is_unknown(sim, shell, seen, manifest, tmp_path):
+    listed = manifest([sha(original(3)), sha(original(0))])
+    done = shell("audit", listed, *FOR, "--index", tmp_path / "index", "--copies", "--json")
+    assert (counts(done), said(done)["unseen"]) == ((2, 1, 0, 1, 0), 1)
 
 
 def test_only_what_would_pass_is_asked_about_and_by_numbers(sim, shell, seen, tmp_path, monkeypatch):

@@ -15,8 +15,6 @@ from consentkit.attesting import Affected, Attested, Run
 from consentkit.checks import Answer, By
 from consentkit.errors import Stale
 from consentkit.filtering import Judge
-from consentkit.indexing.copies import Copies
-from consentkit.indexing.index import Index
 from consentkit.matches import Match
 from consentkit.moments import Moment, decided
 from consentkit.notifications import ManifestNotification, Notification
@@ -113,10 +111,6 @@ class Registry:
         """What of an attested run may no longer be used today, by the manifest's number. Asks now."""
         with self._transport() as transport:
             return list(attesting.affected(transport, manifest).images)
-
-    def copies(self, index: Index, *, purpose: str) -> Copies:
-        """Asks now about the pictures of an index, as `Judge` has need of it. Raises Misuse without fingerprints."""
-        return Copies(index, self._transport(), purpose=purpose)
 
     def sync(self) -> State:
         """The newest state, stored. Raises Unreachable, Malformed, BadProof, Inconsistent or Stale."""

@@ -75,15 +75,15 @@ def filter_(
     from consentkit.sources.batches import Scope
 
     rows_of = Scope.parse(scope) if scope else None
-    judge = _judge(purpose.value, index, copies=copies, offline=offline)
-    begun = filtered.Stamp.of(source)
-    try:
-        with progress_bar("Filtering") as progress:
-            summary = filter_file(source, out, judge=judge, key=key, scope=rows_of, progress=progress)
-    except NotOurs as refused:
-        _report(refused.summary, "and nothing was written", as_json=as_json)
-        raise
-    filtered.write(out, source=begun, judge=judge, summary=summary, key=key, scope=rows_of)
+    with _judging(purpose.value, index, copies=copies, offline=offline) as judge:
+        begun = filtered.Stamp.of(source)
+        try:
+            with progress_bar("Filtering") as progress:
+                summary = filter_file(source, out, judge=judge, key=key, scope=rows_of, progress=progress)
+        except NotOurs as refused:
+            _report(refused.summary, "and nothing was written", as_json=as_json)
+            raise
+        filtered.write(out, source=begun, judge=judge, summary=summary, key=key, scope=rows_of)
     _report(summary, f"written to {out}", as_json=as_json)
 
 
@@ -103,9 +103,11 @@ def audit(
     from consentkit.sources.batches import Scope
 
     rows_of = Scope.parse(scope) if scope else None
-    judge = _judge(purpose.value, index, copies=copies, offline=offline)
     try:
-        with progress_bar("Auditing") as progress:
+        with (
+            _judging(purpose.value, index, copies=copies, offline=offline) as judge,
+            progress_bar("Auditing") as progress,
+        ):
             summary = audit_file(source, judge=judge, key=key, scope=rows_of, progress=progress)
     except NotOurs as refused:
         _report_audit(refused.summary, as_json=as_json)
@@ -114,11 +116,14 @@ def audit(
     raise typer.Exit(EXCLUDED if summary.excluded else UNKNOWN if summary.unknown else 0)
 
 
-def _judge(purpose: str, index: Path | None, *, copies: bool, offline: bool) -> "Judge":
+@contextmanager
+def _judging(purpose: str, index: Path | None, *, copies: bool, offline: bool) -> "Iterator[Judge]":
     from consentkit.filtering import Judge
+    from consentkit.indexing.copies import Copies
     from consentkit.indexing.index import Index
     from consentkit.registry import Registry
     from consentkit.settings import Misuse
+    from consentkit.transport import Transport
 
     if copies and offline:
         raise Misuse("--copies asks the registry about each picture, so it cannot be --offline")
@@ -126,9 +131,15 @@ def _judge(purpose: str, index: Path | None, *, copies: bool, offline: bool) -> 
         raise Misuse("--copies needs --index DIR, which has the pictures' fingerprints: consentkit index makes it")
     opened = None if index is None else Index.open(index)
     registry = Registry()
+    settings = registry.settings
     state = registry.offline() if offline else registry.sync()
-    asked = registry.copies(opened, purpose=purpose) if copies and opened else None
-    return Judge(state, purpose, registry.settings.max_age, time.time, opened, asked)
+    judge = Judge(state, purpose, settings.max_age, time.time, opened)
+    if opened is None or not copies:
+        yield judge
+        return
+    with Transport(settings.require_url(), key=settings.require_key()) as transport:
+        judge.copies = Copies(opened, transport, purpose=purpose)
+        yield judge
 
 
 def _report(summary: "Summary", end: str, *, as_json: bool) -> None:

@@ -53,8 +53,9 @@ def build(
     A shard that cannot be read is told in the answer, and the others are indexed. Without the extra `fingerprints`
     no picture is looked at.
     """
-    units = units_of(given)
-    place(out)
+    paths = list(given)
+    units = units_of(paths)
+    place(out, paths)
     with _locked(out):
         for left in out.glob(".*.part"):  # of a run that was killed
             left.unlink()
@@ -104,8 +105,11 @@ def finish(out: Path) -> Built:
     return built
 
 
-def place(out: Path) -> None:
+def place(out: Path, given: Iterable[Path]) -> None:
     """Makes the folder, unless it is there with an index or with nothing. Raises Misuse."""
+    inside = next((path for path in given if path.resolve() in (out.resolve(), *out.resolve().parents)), None)
+    if inside is not None:
+        raise Misuse(f"{out} is within {inside}, and would be taken for a part of it: write to another place")
     if not out.parent.is_dir() or (out.exists() and not out.is_dir()):
         raise Misuse(f"{out} cannot be a folder: name one that is not there yet, in one that is")
     others = [each.name for each in out.iterdir() if not _is_ours(each)] if out.is_dir() else []

@@ -21,8 +21,9 @@ def index(spark: Any, shards: Iterable[Path | str], out: Path | str, *, source_f
 
     Raises Misuse, Unreadable, or whatever Spark raises; then what is done stays, and the next run goes on.
     """
-    units, folder = units_of(map(Path, shards)), Path(out).resolve()
-    place(folder)
+    paths, folder = list(map(Path, shards)), Path(out).resolve()
+    units = units_of(paths)
+    place(folder, paths)
 
     def make(batches: Iterator[Any]) -> Iterator[Any]:
         yield from _make(batches, folder, source_field)

@@ -251,6 +251,8 @@ def test_a_shard_that_cannot_be_read_is_told_and_the_others_are_indexed(shell, s
     assert "0.tar" in done.err
     (shards / "0.tar").write_bytes(whole)
     assert said(shell("index", shards, "-o", tmp_path / "index", "--json"))["pictures"] == 5
+    (shards / "0.tar").write_bytes(whole[:-12_000])
+    assert said(shell("index", shards, "-o", tmp_path / "index", "--json"))["pictures"] == 2
 
 
 def test_what_stands_is_left_and_what_was_changed_is_made_again(shell, shards, blind, tmp_path):

@@ -107,6 +107,8 @@ def test_a_row_is_decided_by_all_its_digests(tmp_path_factory, standings, shards
     with patch.object(pointers, "_AT_ONCE", at_once):
         judge = judge_of(standings, index_of(tmp_path_factory.mktemp("index"), *shards))
     wanted = [oracle(standings, pairs, key) for key, _ in asked]
+    joined = Joined(Lookup(judge.state.rows, purpose=PURPOSE, at=AT), judge.index)
+    assert joined.find(read, at=AT).answer.tolist() == wanted
     assert judge.keep(read).tolist() == [answer == PERMITTED for answer in wanted]
     kept = judge.decide(read, in_scope).keep.tolist()
     for (key, inside), answer, passed in zip(asked, wanted, kept, strict=True):
@@ -153,6 +155,16 @@ def test_digests_are_put_in_order_and_found_with_all_their_places(given):
     assert list(zip(which.tolist(), places.tolist(), strict=True)) == [
         (i, at) for i, digest in enumerate(DIGESTS) for at, each in enumerate(ordered) if each == digest
     ]
+
+
+@pytest.mark.parametrize(("reason", "answer"), [(None, UNKNOWN), ("remove", REMOVE)])
+def test_a_key_in_capitals_is_never_permitted_by_its_original(tmp_path, reason, answer):
+    one, other = DIGESTS[-2:]
+    judge = judge_of([(other, AT + 9, reason)], index_of(tmp_path / "index", [(one, other)]))
+    asked = keys.from_arrow(pa.array([one.upper()]))
+    found = Joined(Lookup(judge.state.rows, purpose=PURPOSE, at=AT), judge.index).find(asked, at=AT)
+    assert found.answer.tolist() == [answer]
+    assert not judge.keep(asked).any()
 
 
 def test_a_picture_that_stands_a_million_times_is_found_at_once(tmp_path):

@@ -1,5 +1,6 @@
 """Asks a consent registry which face images may be used, and proves the answers."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -8,15 +9,20 @@ if TYPE_CHECKING:
 
 __version__: Final = "0.1.0"
 
+_LAZY: Final = {"Registry": "consentkit.registry", "Scope": "consentkit.sources.batches"}
+_FILTER: Final = ("numpy", "pyarrow")
+
 
 def __getattr__(name: str) -> Any:
-    """`Registry` and `Scope` are loaded when asked for: the formats need neither the network nor NumPy."""
-    if name == "Registry":
-        from consentkit.registry import Registry
+    """`Registry` and `Scope` are loaded when asked for: the formats need neither the network nor NumPy.
 
-        return Registry
-    if name == "Scope":
-        from consentkit.sources.batches import Scope
-
-        return Scope
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    Raises ImportError without the extra `filter`.
+    """
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(_LAZY[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name not in _FILTER:
+            raise
+        raise ImportError(f"{name} needs {error.name}: pip install 'consentkit[filter]'", name=error.name) from error

@@ -1,6 +1,7 @@
 """One table with every kind of key, and a registry that knows some of them."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -128,9 +129,10 @@ def rowless(world: World) -> World:
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[Any]:
-    """Spark on this machine."""
+    """Spark on this machine, its workers with this Python: another need not have consentkit."""
     from pyspark.sql import SparkSession
 
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     made = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
     session = made.config("spark.sql.shuffle.partitions", "2").getOrCreate()
     session.sparkContext.setLogLevel("ERROR")

@@ -3,8 +3,6 @@
 import hashlib
 import io
 import json
-import os
-import sys
 import tarfile
 
 import pyarrow.parquet as pq
@@ -12,20 +10,12 @@ import pytest
 
 pytest.importorskip("pyspark", reason="pyspark is not installed here: make adapters runs this")
 
-from pyspark.sql import SparkSession
-
 from consentkit.indexing import spark as indexing
 from consentkit.indexing.building import build
 from consentkit.indexing.index import Index
 from consentkit.settings import Misuse
 
 pytestmark = pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
-
-
-@pytest.fixture(scope="module")
-def session():
-    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    return SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false").getOrCreate()
 
 
 def jpeg(number):
@@ -55,9 +45,9 @@ def shards(tmp_path):
     return folder
 
 
-def test_the_same_index_as_on_one_machine(session, shards, tmp_path):
+def test_the_same_index_as_on_one_machine(spark, shards, tmp_path):
     (shards / "bad.tar").write_bytes((shards / "0.tar").read_bytes()[:2000])
-    here, there = build([shards], tmp_path / "here"), indexing.index(session, [shards], tmp_path / "there")
+    here, there = build([shards], tmp_path / "here"), indexing.index(spark, [shards], tmp_path / "there")
     assert (here.shards, here.pictures, here.sources) == (5, 15, 15)
     assert vars(here) == vars(there)
     assert len(there.unread) == 1
@@ -67,16 +57,16 @@ def test_the_same_index_as_on_one_machine(session, shards, tmp_path):
     assert Index.open(tmp_path / "here").digest == Index.open(tmp_path / "there").digest
 
 
-def test_what_stands_is_left(session, shards, tmp_path):
+def test_what_stands_is_left(spark, shards, tmp_path):
     out = tmp_path / "out"
     build([shards], out)
     before = {part: part.stat().st_mtime_ns for part in out.glob("*.parquet")}
     (shards / "4.tar").write_bytes((shards / "3.tar").read_bytes())
-    assert indexing.index(session, [shards], out).pictures == 15
+    assert indexing.index(spark, [shards], out).pictures == 15
     after = {part: part.stat().st_mtime_ns for part in out.glob("*.parquet")}
     assert {part.name for part in after if after[part] != before[part]} == {"4.tar.parquet"}
 
 
-def test_a_place_that_is_taken(session, shards, tmp_path):
+def test_a_place_that_is_taken(spark, shards, tmp_path):
     with pytest.raises(Misuse):
-        indexing.index(session, [shards], shards)
+        indexing.index(spark, [shards], shards)

@@ -530,6 +530,108 @@ def test_shards_of_strangers_are_not_ours(world, shell, tmp_path):
     assert not (tmp_path / "out.dropped.jsonl").exists()
 
 
+# Folders of tables
+
+
+def parquet(path, numbers, **columns):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table({"sha256": [digest(number) for number in numbers], **columns}), path)
+    return path
+
+
+@pytest.fixture
+def tables(tmp_path):
+    """Parts of three kinds and of different schemas, and files that are no parts."""
+    at = tmp_path / "in"
+    parquet(at / "0.parquet", [0, 2, 9], n=[1, 2, 3])
+    parquet(at / "of=2025" / "1.parquet", [1, 0], words=["a", "b"])
+    (at / "of=2026").mkdir()
+    (at / "of=2026" / "2.csv").write_text(f"n,sha256\n1,{digest(3)}\n2,{digest(1)}\n")
+    (at / "of=2026" / "3.jsonl").write_text(f'{{"sha256": "{digest(0)}"}}\n')
+    (at / "_SUCCESS").touch()
+    (at / ".0.parquet.crc").write_bytes(b"crc")
+    parquet(at / "_temporary" / "4.parquet", [2])
+    (at / "README.md").write_text("words")
+    return at
+
+
+PARTS = {"0.parquet", "of=2025/1.parquet", "of=2026/2.csv", "of=2026/3.jsonl"}
+
+
+def parts(out):
+    """The parts that were written, and when."""
+    found = [path for path in out.rglob("*") if path.is_file() and not path.name.startswith(".")]
+    return {str(path.relative_to(out)): path.stat().st_mtime_ns for path in found}
+
+
+def test_a_folder_of_tables_is_filtered_part_by_part(world, shell, tables, tmp_path):
+    out = tmp_path / "out"
+    done = shell("filter", tables, "-o", out, *FOR, "--json")
+    assert counts(done) == (8, 5, 2, 1, 0), done.err
+    assert set(parts(out)) == PARTS
+    assert pq.read_table(out / "0.parquet").to_pylist() == [{"sha256": digest(0), "n": 1}]
+    assert pq.ParquetFile(out / "of=2025" / "1.parquet").read()["words"].to_pylist() == ["a", "b"]
+    assert (out / "of=2026" / "2.csv").read_text() == f"n,sha256\n2,{digest(1)}\n"
+    assert dropped(out) == [
+        ("0.parquet/1", digest(2), "excluded", "remove"),
+        ("0.parquet/2", digest(9), "unknown", None),
+        ("of=2026/2.csv/2", digest(3), "excluded", "wait"),
+    ]
+    assert said(shell("audit", tables, *FOR, "--json"))["kept"] == 5
+
+
+def test_only_tables_whose_decisions_changed_are_written_again(sim, world, shell, tables, tmp_path):
+    out = tmp_path / "out"
+    shell("filter", tables, "-o", out, *FOR)
+    before, listed = parts(out), dropped(out)
+    assert shell("filter", tables, "-o", out, *FOR).code == 0
+    assert (parts(out), dropped(out)) == (before, listed)
+    sim.withdraw(world[1])
+    assert counts(shell("filter", tables, "-o", out, *FOR, "--json")) == (8, 3, 4, 1, 0)
+    after = parts(out)
+    assert {name for name in after if after[name] != before[name]} == {"of=2025/1.parquet", "of=2026/2.csv"}
+    assert len(dropped(out)) == 5
+    parquet(tables / "0.parquet", [0, 0, 0, 0])
+    assert counts(shell("filter", tables, "-o", out, *FOR, "--json")) == (9, 6, 3, 0, 0)
+
+
+def test_an_interrupted_folder_of_tables_goes_on_where_it_was(world, shell, tables, tmp_path):
+    out = tmp_path / "out"
+    lines_of = (tables / "of=2026" / "3.jsonl").read_bytes()
+    (tables / "of=2026" / "3.jsonl").write_bytes(lines_of[:-5])
+    assert shell("filter", tables, "-o", out, *FOR).code == 1
+    before = parts(out)
+    assert set(before) == PARTS - {"of=2026/3.jsonl"}
+    (tables / "of=2026" / "3.jsonl").write_bytes(lines_of)
+    assert counts(shell("filter", tables, "-o", out, *FOR, "--json")) == (8, 5, 2, 1, 0)
+    assert {name: parts(out)[name] for name in before} == before
+
+
+def test_a_table_without_the_key_is_named(world, shell, tables, tmp_path):
+    pq.write_table(pa.table({"hash": [digest(0)]}), tables / "of=2025" / "5.parquet")
+    done = shell("filter", tables, "-o", tmp_path / "out", *FOR)
+    assert done.code == 2
+    assert f"--key: no column 'sha256', or several; {tables}/of=2025/5.parquet has hash" in done.err
+
+
+def test_a_folder_with_a_picture_is_one_of_pictures(world, shell, tables, tmp_path):
+    (tables / "x.jpg").write_bytes(bytes_of(0))
+    out = tmp_path / "out"
+    assert shell("filter", tables, "-o", out, *FOR).code == 0
+    assert list(files(out)) == ["x.jpg"]
+
+
+def test_auditing_reads_the_keys_alone(world, shell, tmp_path):
+    """A wide table, damaged where its other column is."""
+    source = parquet(tmp_path / "in.parquet", [0, 1], wide=[os.urandom(10_000), os.urandom(10_000)])
+    column = pq.ParquetFile(source).metadata.row_group(0).column(1)
+    with source.open("r+b") as file:
+        file.seek(column.dictionary_page_offset or column.data_page_offset)
+        file.write(bytes(200))
+    assert shell("audit", source, *FOR).code == 0
+    assert shell("filter", source, "-o", tmp_path / "out", *FOR).code == 1
+
+
 # Any kind
 
 
@@ -579,7 +681,13 @@ def _shards(tmp_path, numbers):
     return tmp_path / "in"
 
 
-KINDS = [_table, _lines, _pictures, _shard, _shards]
+def _tables(tmp_path, numbers):
+    for at, number in enumerate(numbers):
+        parquet(tmp_path / "in" / f"shard={at}" / "0.parquet", [number])
+    return tmp_path / "in"
+
+
+KINDS = [_table, _lines, _pictures, _shard, _shards, _tables]
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -25,7 +25,7 @@ from consentkit.notes import Signer
 from consentkit.settings import Misuse
 from consentkit.sources.appearing import appearing
 from consentkit.sources.batches import Unreadable, ahead, printable
-from consentkit.sources.kinds import shards_in, source_of
+from consentkit.sources.kinds import parts_in, source_of
 from consentkit.state import State
 from consentkit.transport import Refused, Transport
 
@@ -217,9 +217,9 @@ def _lookup(said: Filtered, state: State, index: Index | None) -> Lookup | Joine
 
 def _spool(out: Path, said: Filtered, lookup: Lookup | Joined, into: IO[bytes], read: Callable[[int], None]) -> Keys:
     """OUT's digests that the registry has a row for, whatever it says: those are what it can tell about later."""
-    for path in [out / name for name in shards_in(out)] or [out]:
+    for path in [out / name for name in parts_in(out)] or [out]:
         source, size, before = source_of(path, key=said.key, scope=None), Stamp.of(path).bytes, 0
-        for batch in ahead(source.batches()):
+        for batch in ahead(source.asked()):
             into.write(lookup.known(batch.keys).tobytes())
             read(size * (batch.done - before) // max(source.total, 1))
             before = batch.done

@@ -2,11 +2,11 @@
 
 Invariants
   * In scope, a row passes only if its key is a digest that the state permits now.
-  * OUT appears whole, by one rename at the end, or not at all; of a folder of shards, each shard does.
+  * OUT appears whole, by one rename at the end, or not at all; of a folder of shards or tables, each does.
 """
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,11 +21,10 @@ from consentkit.lookup import NOT_COVERED, PERMITTED, REASONS, UNKNOWN, WAIT, Lo
 from consentkit.rows import Bytes
 from consentkit.settings import Misuse
 from consentkit.sources.appearing import appearing
-from consentkit.sources.batches import Batch, Mask, Scope, Sink, Unreadable, ahead
+from consentkit.sources.batches import Batch, Mask, Scope, Sink, Source, Unreadable, ahead
 from consentkit.sources.dropped import Dropped, beside
-from consentkit.sources.kinds import shards_in, source_of
+from consentkit.sources.kinds import parts_in, source_of
 from consentkit.sources.records import Record, recorded
-from consentkit.sources.shards import Shard
 from consentkit.state import State
 
 Clock = Callable[[], float]
@@ -184,12 +183,12 @@ def filter_file(
 ) -> Summary:
     """Writes to `out` what passes of `source`, a file or folder, and beside it what was dropped, and why.
 
-    Raises Misuse, Unreadable, NotOurs, or Stale; then `out` is as it was, but for the shards of a folder that
+    Raises Misuse, Unreadable, NotOurs, or Stale; then `out` is as it was, but for the parts of a folder that
     were done before: those stay, and the next run has only the others to do.
     """
     _require_apart(source, out)
-    if names := shards_in(source):
-        return _Shards(source, out, judge, key, scope).filter(names, progress)
+    if names := parts_in(source):
+        return _Parts(source, out, judge, key, scope).filter(names, progress)
     opened = source_of(source, key=key, scope=scope)
     _require_place(out, folder=source.is_dir())
     with appearing(out) as partial, appearing(beside(out)) as listed, Dropped(listed) as dropped:
@@ -211,11 +210,11 @@ def audit_file(
     progress: Progress = lambda _done, _of: None,
 ) -> Summary:
     """What `filter_file` would say; nothing is written. Raises the same."""
-    names = shards_in(source)
+    names = parts_in(source)
     sources = [source_of(source / name, key=key, scope=scope) for name in names or [""]]
     total, before = sum(each.total for each in sources), 0
     for each in sources:
-        for batch in ahead(each.batches()):
+        for batch in ahead(each.asked()):
             judge.count(batch, judge.decide(batch.keys, batch.in_scope))
             progress(before + batch.done, total)
         before += each.total
@@ -237,11 +236,11 @@ def _passing(answer: Bytes, in_scope: Mask | None) -> Mask:
 
 
 @dataclass
-class _Shards:
-    """A folder of shards. Each shard of OUT appears whole, then what it was made of is recorded beside it.
+class _Parts:
+    """A folder of shards or tables. Each part of OUT appears whole, then what it was made of is recorded beside it.
 
-    A shard is left as it stands if neither it nor its source has changed, and every one of its samples, judged
-    again by the state of this run, would be decided as it was. So all of OUT is true at the size in the summary.
+    A part is left as it stands if neither it nor its source has changed, and every one of its rows, judged again by
+    the state of this run, would be decided as it was. So all of OUT is true at the size in the summary.
     """
 
     source: Path
@@ -265,24 +264,41 @@ class _Shards:
 
     def _stands(self, name: str, dropped: Dropped) -> bool:
         record = recorded(self.source / name, self.out / name, key=self.key, scope=self.scope)
-        if record is None:
+        if record is None or (verdicts := self._judged_again(name, record)) is None:
             return False
-        batch = record.batch()
-        verdict = self.judge.decide(batch.keys, batch.in_scope)
-        if not np.array_equal(verdict.keep, record.kept):
-            return False
-        self.judge.count(batch, verdict)
-        dropped.write(batch, verdict.answer, verdict.keep, verdict.copy)
+        for batch, verdict in zip(self._read_again(name, record), verdicts, strict=True):
+            self.judge.count(batch, verdict)
+            dropped.write(batch, verdict.answer, verdict.keep, verdict.copy)
         return True
 
+    def _judged_again(self, name: str, record: Record) -> list[Verdict] | None:
+        """None if any row would be decided otherwise now."""
+        verdicts, kept, done = list[Verdict](), record.kept, 0
+        for batch in self._read_again(name, record):
+            verdict = self.judge.decide(batch.keys, batch.in_scope)
+            if not np.array_equal(verdict.keep, kept[done : done + len(batch.keys)]):
+                return None
+            verdicts.append(verdict)
+            done += len(batch.keys)
+        return verdicts if done == len(kept) else None
+
+    def _read_again(self, name: str, record: Record) -> Iterator[Batch]:
+        samples = record.samples()
+        batches = iter([samples]) if samples else ahead(self._open(name).asked())
+        return (replace(batch, within=name) for batch in batches)
+
     def _write(self, name: str, dropped: Dropped) -> None:
-        shard = Shard(self.source / name, key=self.key, scope=self.scope, named=f"{name}/")
         record = Record.begun(self.source / name, key=self.key, scope=self.scope)
-        with appearing(self.out / name) as partial, shard.sink(partial) as sink:
-            for batch in ahead(shard.batches()):
-                record.add(batch, _pass(batch, self.judge, sink, dropped).keep)
+        opened = self._open(name)
+        (self.out / name).parent.mkdir(parents=True, exist_ok=True)
+        with appearing(self.out / name) as partial, opened.sink(partial) as sink:
+            for batch in ahead(opened.batches()):
+                record.add(batch, _pass(replace(batch, within=name), self.judge, sink, dropped).keep)
             sink.finish()
         record.save(self.out / name)
+
+    def _open(self, name: str) -> Source:
+        return source_of(self.source / name, key=self.key, scope=self.scope)
 
     def _summary(self, names: list[str]) -> Summary:
         try:
@@ -294,10 +310,10 @@ class _Shards:
             raise
 
     def _require_ours(self, names: list[str]) -> None:
-        """A shard that no longer has a source would stay for ever, whatever is withdrawn."""
+        """A part that no longer has a source would stay for ever, whatever is withdrawn."""
         _require_place(self.out, folder=True, filled=True)
-        if others := sorted(set(shards_in(self.out)) - set(names)):
-            raise Misuse(f"{self.out} has shards that {self.source} has not, {others[0]} first: remove them")
+        if others := sorted(set(parts_in(self.out)) - set(names)):
+            raise Misuse(f"{self.out} has parts that {self.source} has not, {others[0]} first: remove them")
 
 
 # Arguments

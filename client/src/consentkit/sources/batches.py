@@ -46,7 +46,8 @@ class Scope:
 @dataclass(frozen=True)
 class Batch:
     """Some rows of IN. `texts` has their keys as they stand there, `positions` where they stand (Arrow arrays);
-    `in_scope` None: all; `done`: how far of the source's `total`; `rows`: what the sink of this kind takes.
+    `in_scope` None: all; `done`: how far of the source's `total`; `rows`: what the sink of this kind takes;
+    `within`: the part of a folder that they stand in.
     """
 
     keys: Keys
@@ -55,6 +56,7 @@ class Batch:
     positions: Any
     done: int
     rows: Any
+    within: str = ""
 
 
 class Sink(Protocol):
@@ -77,6 +79,9 @@ class Source(Protocol):
     def batches(self) -> Iterator[Batch]:
         """In the order of IN. Raises Unreadable or Misuse."""
 
+    def asked(self) -> Iterator[Batch]:
+        """The same, without `rows` where those would cost more to read."""
+
     def sink(self, path: Path) -> AbstractContextManager[Sink]:
         """For an OUT of the same kind, at a path where nothing is."""
 
@@ -90,10 +95,10 @@ def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
             yield batch
 
 
-def require_column(names: list[str], name: str, *, option: str) -> None:
+def require_column(path: Path, names: list[str], name: str, *, option: str) -> None:
     """Raises Misuse unless exactly one column has that name."""
     if names.count(name) != 1:
-        raise Misuse(f"{option}: no column {name!r}, or several; the file has {', '.join(names)}")
+        raise Misuse(f"{option}: no column {name!r}, or several; {path} has {', '.join(names)}")
 
 
 def printable(name: str) -> str:

@@ -29,7 +29,7 @@ class Dropped:
     """Lines are made and written by a thread of their own."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
+        self._file = path.open("ab")
         self._thread = ThreadPoolExecutor(1)
         self._writing: Future[Any] | None = None
 
@@ -60,7 +60,7 @@ class Dropped:
         if len(rows):
             lines = pc.binary_join_element_wise(
                 '{"position":',
-                _positions(batch.positions.take(pa.array(rows))),
+                _positions(batch.positions.take(pa.array(rows)), batch.within),
                 ',"key":',
                 _texts(batch, rows),
                 _TAILS.take(pa.array(tail[rows])),
@@ -71,10 +71,13 @@ class Dropped:
             self._file.write(memoryview(data)[begin:end])
 
 
-def _positions(positions: Any) -> Any:
-    if pa.types.is_integer(positions.type):
-        return positions.cast(pa.string())
-    return pa.array([json.dumps(name) for name in positions.to_pylist()], pa.string())
+def _positions(positions: Any, within: str) -> Any:
+    """As JSON: numbers, or text. Within a part of a folder, its path and a slash come first."""
+    before = f"{within}/" if within else ""
+    if not pa.types.is_integer(positions.type):
+        return pa.array([json.dumps(before + name) for name in positions.to_pylist()], pa.string())
+    numbers = positions.cast(pa.string())
+    return pc.binary_join_element_wise(json.dumps(before)[:-1], numbers, '"', "") if within else numbers
 
 
 def _texts(batch: Batch, rows: Any) -> Any:

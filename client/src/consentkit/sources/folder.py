@@ -33,7 +33,7 @@ class PictureFolder:
         if key is not None or scope is not None:
             raise Misuse("a folder of pictures has no fields: --key and --scope are for rows and shards")
         self._path = path
-        self._names = sorted(_names(path))
+        self._names = sorted(names_in(path))
         self.total = len(self._names)
 
     def batches(self) -> Iterator[Batch]:
@@ -45,6 +45,9 @@ class PictureFolder:
             texts = pa.array(digests, pa.string())
             positions = pa.array([printable(name) for name, _ in files], pa.string())
             yield Batch(keys.from_arrow(texts), None, texts, positions, done, files)
+
+    def asked(self) -> Iterator[Batch]:
+        return self.batches()
 
     def sink(self, path: Path) -> "_Writer":
         return _Writer(path)
@@ -92,8 +95,11 @@ class _Writer:
         pass
 
 
-def _names(path: Path) -> Iterator[str]:
-    """Raises Unreadable. A link to a folder may lead in circles, and leaving it out would be silent."""
+def names_in(path: Path) -> Iterator[str]:
+    """Every file in a folder, by its path from there.
+
+    Raises Unreadable. A link to a folder may lead in circles, and leaving it out would be silent.
+    """
     for folder, within, names in os.walk(path, onerror=_refuse):
         for each in within:
             if (Path(folder) / each).is_symlink():

@@ -38,6 +38,9 @@ class JsonLines:
         if rows and not given:
             raise Misuse(f"--key: no line of {self._path} has a field {self._key!r}")
 
+    def asked(self) -> Iterator[Batch]:
+        return self.batches()
+
     def sink(self, path: Path) -> lines.Writer:
         return lines.Writer(path)
 

@@ -6,13 +6,16 @@ from typing import Final
 
 from consentkit.settings import Misuse
 from consentkit.sources.batches import Scope, Source, Unreadable
-from consentkit.sources.folder import PictureFolder
+from consentkit.sources.folder import PictureFolder, names_in
 from consentkit.sources.jsonlines import JsonLines
 from consentkit.sources.parquet import ParquetFile
 from consentkit.sources.separated import CsvFile
-from consentkit.sources.shards import Shard
+from consentkit.sources.shards import PICTURES, Shard
 
-_READ: Final = "Parquet, CSV (.csv), JSON lines, a tar file or folder of WebDataset shards (.tar), a folder of pictures"
+_READ: Final = (
+    "Parquet, CSV (.csv), JSON lines, a WebDataset shard (.tar), a folder of any of these, a folder of pictures"
+)
+_TABLES: Final = (".parquet", ".pq", ".csv", ".jsonl", ".ndjson")
 _USTAR: Final = slice(257, 262)
 
 
@@ -25,6 +28,28 @@ def source_of(path: Path, *, key: str | None, scope: Scope | None) -> Source:
 def shards_in(path: Path) -> list[str]:
     """The names of the shards directly in a folder; none if it is a folder of pictures, or a file."""
     return sorted(each.name for each in path.glob("*.tar") if each.is_file()) if path.is_dir() else []
+
+
+def parts_in(path: Path) -> list[str]:
+    """The shards directly in a folder, else the tables anywhere in it, by their paths from the folder.
+
+    None if it is a file, or if it holds a picture: then it is a folder of pictures. Names that begin with a dot or an
+    underscore are of no part, as Spark and Hive have it. Raises Unreadable.
+    """
+    if shards := shards_in(path):
+        return shards
+    names = sorted(names_in(path)) if path.is_dir() else []
+    if any(_ending(name)[1:] in PICTURES for name in names):
+        return []
+    return [name for name in names if _ending(name) in _TABLES and not _is_hidden(name)]
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith((".", "_")) for part in Path(name).parts)
+
+
+def _ending(name: str) -> str:
+    return Path(name).suffix.lower()
 
 
 def _of_file(path: Path) -> type[ParquetFile | CsvFile | JsonLines | Shard]:

@@ -39,20 +39,26 @@ class ParquetFile:
         with _explained(path), self._opened() as file:
             self._metadata, self._schema = file.metadata, file.schema_arrow
         self.total = int(self._metadata.num_rows)
-        require_column(self._schema.names, self._key, option="--key")
+        require_column(path, self._schema.names, self._key, option="--key")
         if scope is not None:
-            require_column(self._schema.names, scope.column, option="--scope")
+            require_column(path, self._schema.names, scope.column, option="--scope")
 
     def batches(self) -> Iterator[Batch]:
-        with _explained(self._path), self._opened() as file:
-            done = 0
-            for rows in file.iter_batches(batch_size=_batch_rows(self._metadata)):
-                positions = pa.array(np.arange(done, done := done + len(rows)))
-                texts = rows.column(self._key)
-                yield Batch(_keys(texts, self._key), in_scope(rows, self._scope), texts, positions, done, rows)
+        return self._read(None)
+
+    def asked(self) -> Iterator[Batch]:
+        return self._read([self._key] + ([self._scope.column] if self._scope else []))
 
     def sink(self, path: Path) -> "_Writer":
         return _Writer(path, self._schema, self._metadata)
+
+    def _read(self, columns: list[str] | None) -> Iterator[Batch]:
+        with _explained(self._path), self._opened() as file:
+            done = 0
+            for rows in file.iter_batches(batch_size=_batch_rows(self._metadata), columns=columns):
+                positions = pa.array(np.arange(done, done := done + len(rows)))
+                texts = rows.column(self._key)
+                yield Batch(_keys(texts, self._key), in_scope(rows, self._scope), texts, positions, done, rows)
 
     def _opened(self) -> Any:
         # `pre_buffer`, Arrow's default, would hold every column of the file until the end.

@@ -1,4 +1,8 @@
-"""What a shard of OUT was made of: a hidden file beside it, by which the next run knows whether it still holds."""
+"""What a part of OUT was made of: a hidden file beside it, by which the next run knows whether it still holds.
+
+Of a shard it has the samples, whose keys are digests of pictures. A table's keys are read again: that costs less than
+keeping them.
+"""
 
 import json
 from dataclasses import dataclass
@@ -13,27 +17,31 @@ from consentkit import keys
 from consentkit.sources.appearing import appearing
 from consentkit.sources.batches import Batch, Mask, Scope
 
-_SCHEMA: Final = pa.schema({"position": pa.string(), "key": pa.string(), "in_scope": pa.bool_(), "kept": pa.bool_()})
+_ROW: Final = pa.schema({"kept": pa.bool_()})
+_SAMPLE: Final = pa.schema({"position": pa.string(), "key": pa.string(), "in_scope": pa.bool_(), "kept": pa.bool_()})
 _MADE_OF: Final = b"consentkit"
 
 
 @dataclass
 class Record:
-    """The samples of one shard, and the files and options that they belong to."""
+    """The rows of one part, and the files and options that they belong to."""
 
     made_of: dict[str, Any]
     table: Any
 
     @classmethod
     def begun(cls, source: Path, *, key: str | None, scope: Scope | None) -> Self:
-        """Before the first sample is read: a source that changes meanwhile then differs from its record."""
-        return cls(_options(source, key, scope), _SCHEMA.empty_table())
+        """Before the first row is read: a source that changes meanwhile then differs from its record."""
+        return cls(_options(source, key, scope), _schema(source).empty_table())
 
     def add(self, batch: Batch, keep: Mask) -> None:
-        """More samples."""
+        """More rows."""
+        if self.table.schema == _ROW:
+            self.table = pa.concat_tables([self.table, pa.table([pa.array(keep)], schema=_ROW)])
+            return
         in_scope = np.ones(len(keep), bool) if batch.in_scope is None else batch.in_scope
         columns = [batch.positions, batch.texts, pa.array(in_scope), pa.array(keep)]
-        self.table = pa.concat_tables([self.table, pa.table(columns, schema=_SCHEMA)])
+        self.table = pa.concat_tables([self.table, pa.table(columns, schema=_SAMPLE)])
 
     def save(self, out: Path) -> None:
         """After OUT is there: a crash between leaves a record of another file, which counts as none."""
@@ -43,16 +51,18 @@ class Record:
 
     @staticmethod
     def forget(out: Path) -> None:
-        """Removes the record of this shard."""
+        """Removes the record of this part."""
         _beside(out).unlink(missing_ok=True)
 
     @property
     def kept(self) -> Mask:
-        """Which samples were written."""
+        """Which rows were written."""
         return np.asarray(self.table.column("kept").combine_chunks().to_numpy(zero_copy_only=False))
 
-    def batch(self) -> Batch:
-        """The samples, to be judged again."""
+    def samples(self) -> Batch | None:
+        """To be judged again; None of a table, which is then read again."""
+        if self.table.schema.remove_metadata() == _ROW:
+            return None
         texts = self.table.column("key").combine_chunks()
         in_scope = np.asarray(self.table.column("in_scope").combine_chunks().to_numpy(zero_copy_only=False))
         return Batch(
@@ -66,14 +76,18 @@ class Record:
 
 
 def recorded(source: Path, out: Path, *, key: str | None, scope: Scope | None) -> Record | None:
-    """The record of a shard that stands as it was made of this source, by the same options; or None."""
+    """The record of a part that stands as it was made of this source, by the same options; or None."""
     try:
         table = pq.read_table(_beside(out))
         said = json.loads((table.schema.metadata or {}).get(_MADE_OF, b"{}"))
         wanted = {**_options(source, key, scope), "out": _file(out)}
     except (OSError, ValueError):  # never made, cut, or OUT is gone
         return None
-    return Record(said, table) if said == wanted and table.schema.remove_metadata() == _SCHEMA else None
+    return Record(said, table) if said == wanted and table.schema.remove_metadata() == _schema(source) else None
+
+
+def _schema(source: Path) -> Any:
+    return _SAMPLE if source.suffix == ".tar" else _ROW
 
 
 def _options(source: Path, key: str | None, scope: Scope | None) -> dict[str, Any]:

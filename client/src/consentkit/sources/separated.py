@@ -39,9 +39,9 @@ class CsvFile:
             self._header = self._read_header(file)
         self.total = path.stat().st_size
         self._names = _cells(self._header)
-        require_column(self._names, self._key, option="--key")
+        require_column(path, self._names, self._key, option="--key")
         if scope is not None:
-            require_column(self._names, scope.column, option="--scope")
+            require_column(path, self._names, scope.column, option="--scope")
 
     def batches(self) -> Iterator[Batch]:
         done = len(self._header)
@@ -51,6 +51,9 @@ class CsvFile:
             for data, line, last in lines.blocks(file, self._path, line=first, ends=_row_ends):
                 done += len(data)
                 yield self._batch(data, line, done, last=last)
+
+    def asked(self) -> Iterator[Batch]:
+        return self.batches()
 
     def sink(self, path: Path) -> lines.Writer:
         return lines.Writer(path, self._header)

@@ -46,10 +46,10 @@ class Sample:
 
 
 class Shard:
-    """One tar file. Positions are samples' names, after `named` if one of many shards."""
+    """One tar file. Positions are samples' names."""
 
-    def __init__(self, path: Path, *, key: str | None, scope: Scope | None, named: str = "") -> None:
-        self._path, self._key, self._scope, self._named = path, key, scope, named
+    def __init__(self, path: Path, *, key: str | None, scope: Scope | None) -> None:
+        self._path, self._key, self._scope = path, key, scope
         self.total = path.stat().st_size
 
     def batches(self) -> Iterator[Batch]:
@@ -64,6 +64,9 @@ class Shard:
         if samples:
             yield self._batch(samples)
 
+    def asked(self) -> Iterator[Batch]:
+        return self.batches()
+
     def sink(self, path: Path) -> "_Writer":
         return _Writer(path)
 
@@ -71,7 +74,7 @@ class Shard:
         read = [self._read(sample) for sample in samples]
         texts = pa.array([key for key, _ in read], pa.string())
         in_scope = None if self._scope is None else np.array([inside for _, inside in read], bool)
-        positions = pa.array([self._named + printable(sample.name) for sample in samples], pa.string())
+        positions = pa.array([printable(sample.name) for sample in samples], pa.string())
         return Batch(keys.from_arrow(texts), in_scope, texts, positions, samples[-1].extent[1], samples)
 
     def _read(self, sample: Sample) -> tuple[str | None, bool]:

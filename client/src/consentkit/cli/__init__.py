@@ -26,6 +26,7 @@ for command in (
     feed.sync,
     feed.filter_,
     feed.audit,
+    feed.rewrite,
     indexes.index,
     checks.check,
     copies.match,

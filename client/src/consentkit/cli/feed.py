@@ -1,4 +1,4 @@
-"""`sync`, `filter` and `audit`: the state that the registry signs, and files filtered by it."""
+"""`sync`, `filter`, `audit` and `rewrite`: the state that the registry signs, and files filtered by it."""
 
 import json
 import sys
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 SourceArgument = Annotated[
     Path,
     typer.Argument(
-        metavar="IN", help="Parquet, CSV, JSON lines, a folder of pictures, a WebDataset shard or folder of them."
+        metavar="IN",
+        help="Parquet, CSV, JSON lines, a WebDataset shard, a folder of any of these, a folder of pictures.",
     ),
 ]
 KeyOption = Annotated[
@@ -114,6 +115,40 @@ def audit(
         raise
     _report_audit(summary, as_json=as_json)
     raise typer.Exit(EXCLUDED if summary.excluded else UNKNOWN if summary.unknown else 0)
+
+
+def rewrite(
+    place: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DATA", help="Parquet, CSV, JSON lines, a WebDataset shard, or a folder of any of these."
+        ),
+    ],
+    purpose: PurposeOption,
+    key: KeyOption = None,
+    scope: ScopeOption = "",
+    index: IndexOption = None,
+    *,
+    offline: OfflineOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Take out of DATA, in place, what is not permitted; unknown too. Parts in which all is permitted stay untouched.
+
+    What was taken out is added to DATA.dropped.jsonl. `audit` says beforehand what that would be.
+    """
+    from consentkit.rewriting import rewrite as rewritten
+    from consentkit.sources.batches import Scope
+
+    rows_of = Scope.parse(scope) if scope else None
+    with (
+        _judging(purpose.value, index, copies=False, offline=offline) as judge,
+        progress_bar("Rewriting") as progress,
+    ):
+        done = rewritten(place, judge=judge, key=key, scope=rows_of, progress=progress)
+    if as_json:
+        _object({**done.summary.as_json(), "parts": done.parts, "rewritten": len(done.hit)})
+    else:
+        typer.echo(f"{_counted(done.summary)}; {len(done.hit)} of {done.parts} parts rewritten.")
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def asking(*, file: DigestedFile | None, sha256: str | None, image: str | None, 
 
     A file that is no picture is refused for what it is, before anything is looked up.
     """
-    named = [each for each in (file, sha256, image) if each]
+    named = [each for each in (file, sha256, image) if each is not None]
     if not named:
         raise Problem("field-required", "Send one of 'file', 'sha256' and 'image'.", field="file")
     if len(named) > 1:
@@ -81,7 +81,7 @@ def _matter(file: DigestedFile | None, sha256: str | None, image: str | None) ->
     if file is not None:
         file.media_type()
         return Matter("request", asked=file.sha256.hex(), sha256=file.sha256, search=True)
-    if sha256:
+    if sha256 is not None:
         _require_form(SHA256, sha256, field="sha256")
         return Matter("request", asked=sha256, sha256=bytes.fromhex(sha256))
     number = image or ""

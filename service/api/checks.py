@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from consent.reads.checks import By, Checked, check
 from consent.reads.pipelines import Asker
 from consent.rules.decisions import Decided
-from service.api import arrow, forms, streams
+from service.api import arrow, examples, forms, streams
 from service.api import described as d
 from service.api.doors import PipelineDoor, written
 from service.problems import Problem
@@ -19,21 +19,39 @@ from service.problems import Problem
 MOST: Final = 100_000
 BODY_BYTES: Final = 8 * 2**20
 
-QUESTION: Final = d.thing(
-    {
-        "purpose": d.PURPOSE,
-        "by": {"type": "string", "enum": ["sha256", "image"]},
-        "keys": d.many(d.TEXT, minItems=1, maxItems=MOST),
-    }
+
+def _asked(by: str, key: d.Schema) -> d.Schema:
+    keys = d.many(key, minItems=1, maxItems=MOST)
+    return d.thing({"purpose": d.PURPOSE, "by": {"type": "string", "enum": [by]}, "keys": keys})
+
+
+QUESTION: Final = d.shown(
+    d.either(_asked("sha256", d.DIGEST), _asked("image", d.NUMBER)),
+    {"purpose": "ai_training", "by": "sha256", "keys": [examples.SHA256, examples.OTHER_SHA256]},
 )
+STREAM: Final = {
+    **d.FILE,
+    "description": "One column, `key`. `purpose` and `by` stand in the schema's metadata, or behind the question mark.",
+}
 TOLD: Final = d.maybe({"type": "string", "enum": ["remove", "wait", "not_covered", None]})
-ANSWER: Final = d.thing(
+ANSWER: Final = d.shown(
+    d.thing(
+        {
+            "size": d.WHOLE,
+            "purpose": d.PURPOSE,
+            "valid_until": d.TIME,
+            "decisions": d.many(d.thing({"key": d.TEXT, "decision": d.DECISION, "reason": TOLD})),
+        }
+    ),
     {
-        "size": d.WHOLE,
-        "purpose": d.PURPOSE,
-        "valid_until": d.TIME,
-        "decisions": d.many(d.thing({"key": d.TEXT, "decision": d.DECISION, "reason": TOLD})),
-    }
+        "size": examples.SIZE,
+        "purpose": "ai_training",
+        "valid_until": examples.AT,
+        "decisions": [
+            {"key": examples.SHA256, "decision": "permitted", "reason": None},
+            {"key": examples.OTHER_SHA256, "decision": "excluded", "reason": "remove"},
+        ],
+    },
 )
 
 
@@ -55,8 +73,7 @@ class Checks(PipelineDoor):
     @d.described(
         "check",
         "May these images be used for this purpose, now? One decision a key, in the order asked.",
-        body={"application/json": QUESTION, streams.MEDIA_TYPE: d.FILE},
-        parameters={"purpose": d.PURPOSE, "by": d.TEXT},
+        body={"application/json": QUESTION, streams.MEDIA_TYPE: STREAM},
         answers={200: ANSWER},
         problems=(413, 415),
     )

@@ -14,40 +14,68 @@ from consent.acts.withdraw import Withdrawing, withdraw
 from consent.reads.notices import Published, current_notice
 from registry.reads.log import receipt
 from service.api import described as d
-from service.api import forms
+from service.api import examples, forms
 from service.api.doors import Door, PersonDoor, answer, written
 from service.api.images import receipt_path
 from service.nudge import nudger
 
+IDEMPOTENCY_KEY: Final = {"type": "string", "pattern": "^[!-~]{1,255}$"}
 DONE: Final = {"index": d.WHOLE, "receipt": d.TEXT}
-GRANT: Final = d.thing(
-    {"images": d.IMAGES, "purposes": d.many(d.PURPOSE, minItems=1, maxItems=forms.NAMES)},
-    audience=d.AUDIENCE,
-    until=d.TIME,
-    notice=d.NUMBER,
+EXAMPLE: Final = {"index": examples.INDEX, "receipt": examples.RECEIPT}
+GRANT: Final = d.shown(
+    d.thing(
+        {"images": d.IMAGES, "purposes": d.many(d.PURPOSE, minItems=1, maxItems=forms.NAMES)},
+        audience=d.AUDIENCE,
+        until=d.TIME,
+        notice=d.NUMBER,
+    ),
+    {"images": [examples.IMAGE], "purposes": ["ai_training"], "audience": "research"},
 )
-WITHDRAWAL: Final = d.thing(
-    {
-        "images": d.IMAGES,
-        "purposes": d.either(d.many(d.PURPOSE, minItems=1, maxItems=forms.NAMES), d.ALL),
-    }
+GRANTED: Final = d.shown(d.thing({"grant": d.NUMBER, **DONE}), {"grant": examples.NUMBER, **EXAMPLE})
+WITHDRAWAL: Final = d.shown(
+    d.thing(
+        {
+            "images": d.IMAGES,
+            "purposes": d.either(d.many(d.PURPOSE, minItems=1, maxItems=forms.NAMES), d.ALL),
+        }
+    ),
+    {"images": [examples.IMAGE], "purposes": "all"},
 )
-NOTICE: Final = d.thing(
+WITHDRAWN: Final = d.shown(d.thing({"withdrawal": d.NUMBER, **DONE}), {"withdrawal": examples.NUMBER, **EXAMPLE})
+WAITING: Final = d.shown(d.thing({"index": d.WHOLE, "state": d.TEXT}), {"index": examples.INDEX, "state": "recorded"})
+NOTICE: Final = d.shown(
+    d.thing(
+        {
+            "notice": d.NUMBER,
+            "collection": d.NUMBER,
+            "collection_name": d.TEXT,
+            "controller": d.TEXT,
+            "contact": d.TEXT,
+            "version": d.WHOLE,
+            "language": d.TEXT,
+            "text": d.TEXT,
+            "sha256": d.DIGEST,
+            "purposes": d.many(d.PURPOSE),
+            "audiences": d.many(d.AUDIENCE),
+            "term_days": d.WHOLE,
+            "published_at": d.TIME,
+        }
+    ),
     {
-        "notice": d.NUMBER,
-        "collection": d.NUMBER,
-        "collection_name": d.TEXT,
-        "controller": d.TEXT,
-        "contact": d.TEXT,
-        "version": d.WHOLE,
-        "language": d.TEXT,
-        "text": d.TEXT,
-        "sha256": d.DIGEST,
-        "purposes": d.many(d.PURPOSE),
-        "audiences": d.many(d.AUDIENCE),
-        "term_days": d.WHOLE,
-        "published_at": d.TIME,
-    }
+        "notice": examples.NUMBER,
+        "collection": examples.COLLECTION,
+        "collection_name": "Portraits",
+        "controller": "Example Foundation",
+        "contact": "privacy@example.org",
+        "version": 1,
+        "language": "en",
+        "text": "We keep your pictures so that others may ask whether they may use them.",
+        "sha256": examples.SHA256,
+        "purposes": ["ai_training", "evaluation"],
+        "audiences": ["research"],
+        "term_days": 730,
+        "published_at": examples.AT,
+    },
 )
 
 
@@ -77,9 +105,9 @@ class Grants(PersonDoor):
         "grant",
         "Permit purposes for pictures of you. The same Idempotency-Key again: 200 and the same body.",
         body={"application/json": GRANT},
-        answers={200: d.thing({"grant": d.NUMBER, **DONE}), 201: d.thing({"grant": d.NUMBER, **DONE})},
+        answers={200: GRANTED, 201: GRANTED},
         problems=(404, 409, 413, 415),
-        headers=("Idempotency-Key",),
+        headers={"Idempotency-Key": IDEMPOTENCY_KEY},
     )
     def post(self, request: Request) -> HttpResponse:  # noqa: ARG002 - DRF's signature
         key, asked = self.idempotency_key(), self.form(GrantAsked)
@@ -95,12 +123,9 @@ class Withdrawals(PersonDoor):
         "withdraw",
         "Stop the use of your pictures. An exact repeat: 200 and the same body.",
         body={"application/json": WITHDRAWAL},
-        answers={
-            200: d.thing({"withdrawal": d.NUMBER, **DONE}),
-            201: d.thing({"withdrawal": d.NUMBER, **DONE}),
-        },
+        answers={200: WITHDRAWN, 201: WITHDRAWN},
         problems=(404, 413, 415),
-        headers=("Idempotency-Key",),
+        headers={"Idempotency-Key": IDEMPOTENCY_KEY},
     )
     def post(self, request: Request) -> HttpResponse:  # noqa: ARG002 - DRF's signature
         key, asked = self.idempotency_key(), self.form(WithdrawalAsked)
@@ -122,7 +147,7 @@ class Receipts(PersonDoor):
     @d.described(
         "read_receipt",
         "The receipt of an act (c2sp.org/tlog-proof); 202 until a checkpoint covers it.",
-        answers={200: d.TEXT, 202: d.thing({"index": d.WHOLE, "state": d.TEXT})},
+        answers={200: d.TEXT, 202: WAITING},
         problems=(404,),
         media_type="text/plain",
     )

@@ -15,6 +15,7 @@ DIGEST: Final[Schema] = {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 NUMBER: Final[Schema] = {"type": "string", "format": "uuid"}
 TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 WHOLE: Final[Schema] = {"type": "integer", "minimum": 0}
+AFTER: Final[Schema] = {"type": "integer", "minimum": 0, "maximum": 10**18 - 1}
 TEXT: Final[Schema] = {"type": "string"}
 FLAG: Final[Schema] = {"type": "boolean"}
 FILE: Final[Schema] = {"type": "string", "format": "binary"}
@@ -70,13 +71,15 @@ def described(
     problems: tuple[int, ...] = (),
     body: Mapping[str, Schema] | None = None,
     parameters: Mapping[str, Schema] | None = None,
-    headers: tuple[str, ...] = (),
+    required: tuple[str, ...] = (),
+    headers: Mapping[str, Schema] | None = None,
     media_type: str = "application/json",
     public: bool = False,
 ) -> Callable[[Method], Method]:
     """The description of one method. `name` is the operation's, for generated clients.
 
-    `answers` by status, and every problem is problem+json; `body` by media type; `parameters` of the query.
+    `answers` by status, and every problem is problem+json; `body` by media type; `parameters` of the
+    query, some of them `required`.
     """
     refused = {*ALWAYS, *problems} | (set() if public else {401, 403})
     responses: dict[Any, Any] = {
@@ -89,8 +92,11 @@ def described(
         responses[status, "application/problem+json"] = OpenApiResponse(
             response=dict(PROBLEM), description=HTTPStatus(status).phrase
         )
-    wanted = [OpenApiParameter(name, dict(schema), "query") for name, schema in (parameters or {}).items()]
-    wanted += [OpenApiParameter(name, str, "header") for name in headers]
+    wanted = [
+        OpenApiParameter(name, dict(schema), "query", required=name in required)
+        for name, schema in (parameters or {}).items()
+    ]
+    wanted += [OpenApiParameter(name, dict(schema), "header") for name, schema in (headers or {}).items()]
     return extend_schema(
         operation_id=name,
         summary=summary,

@@ -9,21 +9,34 @@ from rest_framework.request import Request
 from consent.acts.acknowledge_sync import acknowledge_sync
 from consent.reads.feed import delta, feed_of, offer, part
 from service.api import described as d
+from service.api import examples
 from service.api.doors import PAGE, PipelineDoor, answer
 from service.api.ranges import whole_or_range
 from service.problems import Problem
 
 PARQUET: Final = "application/vnd.apache.parquet"
+NOTE: Final = "registry.example/log/feed\n…"
+CURSOR: Final = {"type": "string", "description": "A close's `cursor` or a page's `next`, as it was given."}
 PART: Final = d.thing({"prefix": d.TEXT, "sha256": d.DIGEST, "bytes": d.WHOLE, "rows": d.WHOLE})
-SNAPSHOT: Final = d.thing(
+SNAPSHOT: Final = d.shown(
+    d.thing(
+        {
+            "size": d.WHOLE,
+            "audience": d.AUDIENCE,
+            "purposes": d.many(d.PURPOSE),
+            "parts": d.many(PART),
+            "list": d.TEXT,
+            "close": d.TEXT,
+        }
+    ),
     {
-        "size": d.WHOLE,
-        "audience": d.AUDIENCE,
-        "purposes": d.many(d.PURPOSE),
-        "parts": d.many(PART),
-        "list": d.TEXT,
-        "close": d.TEXT,
-    }
+        "size": examples.SIZE,
+        "audience": "research",
+        "purposes": ["ai_training"],
+        "parts": [{"prefix": "", "sha256": examples.SHA256, "bytes": 5_120, "rows": 64}],
+        "list": NOTE,
+        "close": NOTE,
+    },
 )
 ROW: Final = {
     "type": "object",
@@ -31,6 +44,22 @@ ROW: Final = {
     "properties": {"image": d.NUMBER, "sha256": d.DIGEST},
     "required": ["image", "sha256"],
 }
+
+
+DELTA: Final = d.shown(
+    d.thing({"rows": d.many(ROW, maxItems=PAGE)}, next=d.TEXT, close=d.TEXT),
+    {
+        "rows": [
+            {
+                "image": examples.IMAGE,
+                "sha256": examples.SHA256,
+                "ai_training_until": None,
+                "ai_training_reason": "remove",
+            }
+        ],
+        "close": NOTE,
+    },
+)
 
 
 class Snapshot(PipelineDoor):
@@ -80,8 +109,9 @@ class Deltas(PipelineDoor):
     @d.described(
         "deltas",
         "What has changed since a cursor: a page with `next`, or the last one with `close`.",
-        answers={200: d.thing({"rows": d.many(ROW, maxItems=PAGE)}, next=d.TEXT, close=d.TEXT)},
-        parameters={"from": d.TEXT},
+        answers={200: DELTA},
+        parameters={"from": CURSOR},
+        required=("from",),
         problems=(409,),
     )
     def get(self, request: Request) -> HttpResponse:

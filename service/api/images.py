@@ -18,7 +18,7 @@ from consentkit.scopes import AUDIENCES, PURPOSES
 from registry.acts.submit import Shown, Statement
 from registry.rules.lifecycle import ImageState
 from service.api import described as d
-from service.api import forms
+from service.api import examples, forms
 from service.api.doors import PAGE, PersonDoor, answer, written
 from service.api.parsers import FormParser
 from service.problems import Problem
@@ -31,8 +31,14 @@ COMPARED: Final = Decided(Decision.UNKNOWN, Reason.UNFINGERPRINTED)
 
 ROLE: Final = {"type": "string", "enum": [shown.value for shown in Shown]}
 STATE: Final = {"type": "string", "enum": [state.value for state in ImageState]}
-BROUGHT: Final = d.thing({"image": d.NUMBER, "sha256": d.DIGEST, "state": STATE})
-FORM: Final = d.thing({"file": d.FILE}, depicts=ROLE, photographer=ROLE, collection=d.NUMBER, derived_from=d.NUMBER)
+BROUGHT: Final = d.shown(
+    d.thing({"image": d.NUMBER, "sha256": d.DIGEST, "state": STATE}),
+    {"image": examples.IMAGE, "sha256": examples.SHA256, "state": "submitted"},
+)
+FORM: Final = d.shown(
+    d.thing({"file": d.FILE}, depicts=ROLE, photographer=ROLE, collection=d.NUMBER, derived_from=d.NUMBER),
+    {"file": "portrait.jpg", "depicts": "self"},
+)
 USE: Final = d.thing({"decision": d.DECISION, "reason": d.maybe(d.TEXT), "until": d.maybe(d.TIME)})
 PICTURE: Final = {
     "image": d.NUMBER,
@@ -60,6 +66,14 @@ EVENT: Final = d.thing(
     }
 )
 SYNCED: Final = d.thing({"synced": d.WHOLE, "pipelines": d.WHOLE})
+LIST: Final = d.shown(
+    d.thing({"size": d.WHOLE, "images": d.many(d.thing(PICTURE)), "next": d.maybe(d.NUMBER)}),
+    {"size": examples.SIZE, "images": [examples.PICTURE], "next": None},
+)
+ONE: Final = d.shown(
+    d.thing({**PICTURE, "history": d.many(EVENT)}, synced=SYNCED),
+    {**examples.PICTURE, "history": [examples.EVENT], "synced": {"synced": 4, "pipelines": 5}},
+)
 
 
 @dataclass(frozen=True)
@@ -105,7 +119,7 @@ class Images(PersonDoor):
     @d.described(
         "list_images",
         "Your pictures, newest first.",
-        answers={200: d.thing({"size": d.WHOLE, "images": d.many(d.thing(PICTURE)), "next": d.maybe(d.NUMBER)})},
+        answers={200: LIST},
         parameters={"limit": {"type": "integer", "minimum": 1, "maximum": PAGE}, "after": d.NUMBER},
         problems=(404,),
     )
@@ -123,7 +137,7 @@ class Image(PersonDoor):
     @d.described(
         "read_image",
         "One of your pictures: its state, what it may be used for, and its history.",
-        answers={200: d.thing({**PICTURE, "history": d.many(EVENT)}, synced=SYNCED)},
+        answers={200: ONE},
         problems=(404,),
     )
     def get(self, request: Request, image: UUID) -> HttpResponse:  # noqa: ARG002 - Django's signature

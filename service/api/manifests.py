@@ -160,7 +160,7 @@ class Manifests(PipelineDoor):
         "manifests",
         "What you have attested, oldest first. `next` is where to go on.",
         answers={200: LIST},
-        parameters={"after": d.WHOLE, "limit": LIMIT},
+        parameters={"after": d.AFTER, "limit": LIMIT},
     )
     def get(self, request: Request) -> HttpResponse:
         after = forms.digits("after", request.GET.get("after", "0"))
@@ -199,7 +199,7 @@ class Receipt(PipelineDoor):
     @d.described(
         "manifest_receipt",
         "The receipt of a manifest's entry (c2sp.org/tlog-proof); 202 until a checkpoint covers it.",
-        answers={200: d.TEXT, 202: d.thing({"state": d.TEXT})},
+        answers={200: d.TEXT, 202: d.shown(d.thing({"state": d.TEXT}), {"state": "recorded"})},
         problems=(404,),
         media_type="text/plain",
     )

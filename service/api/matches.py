@@ -34,7 +34,11 @@ HEX: Final = re.compile(r"(?:[0-9a-f]{2})*")
 VIEW: Final = 2 * VIEW_BYTES  # hex digits
 PICTURE: Final = d.thing(
     {
-        "key": {"type": "string", "minLength": 1, "maxLength": 200, "description": "Your own name for the picture."},
+        "key": {
+            "type": "string",
+            "pattern": r"^[^\u0000-\u001f\u007f-\u009f]{1,200}$",
+            "description": "Your own name for the picture.",
+        },
         "views": {
             "type": "string",
             "pattern": f"^([0-9a-f]{{{VIEW}}}){{0,{views.ASKED}}}$",
@@ -42,11 +46,16 @@ PICTURE: Final = d.thing(
         },
     }
 )
+VERSION: Final = {"type": "integer", "enum": [views.VERSION], "description": f"Of the views: {views.ALGORITHM}'s."}
 QUESTION: Final = d.shown(
     d.thing(
         {
             "purpose": d.PURPOSE,
-            "version": {"type": "integer", "minimum": 1, "description": f"Of the views: {views.ALGORITHM}'s."},
+            "version": {
+                "type": "integer",
+                "enum": [views.VERSION],
+                "description": f"Of the views: {views.ALGORITHM}'s.",
+            },
             "pictures": d.many(PICTURE, minItems=1, maxItems=MOST),
         },
         deposit={
@@ -62,6 +71,11 @@ QUESTION: Final = d.shown(
         "deposit": True,
     },
 )
+STREAM: Final = {
+    **d.FILE,
+    "description": "Columns `key` (text) and `views` (bytes). `purpose`, `version` and `deposit` stand in the schema's "
+    "metadata, or behind the question mark.",
+}
 TOLD: Final = d.maybe({"type": "string", "enum": ["remove", "wait", None]})
 DECISION: Final = {"type": "string", "enum": ["excluded", "unknown"]}
 ALTERATION: Final = {
@@ -168,8 +182,7 @@ class Matches(PipelineDoor):
         "match",
         "Which of these pictures are copies, also altered ones, of a protected image? One answer a picture, in the "
         "order asked. Nothing found is no permission.",
-        body={"application/json": QUESTION, streams.MEDIA_TYPE: d.FILE},
-        parameters={"purpose": d.PURPOSE, "version": d.WHOLE, "deposit": d.FLAG},
+        body={"application/json": QUESTION, streams.MEDIA_TYPE: STREAM},
         answers={200: ANSWER},
         problems=(413, 415),
     )

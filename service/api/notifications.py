@@ -95,7 +95,7 @@ class Notifications(PipelineDoor):
         "Copies of protected images among your deposits, and images taken from your manifests, oldest first. `next` is "
         "where to go on.",
         answers={200: LISTED},
-        parameters={"after": d.WHOLE, "limit": LIMIT},
+        parameters={"after": d.AFTER, "limit": LIMIT},
     )
     def get(self, request: Request) -> HttpResponse:
         after = forms.digits("after", request.GET.get("after", "0"))

@@ -8,7 +8,7 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from service.api import described as d
-from service.api import forms
+from service.api import examples, forms
 from service.api.doors import Door, answer
 from service.api.images import fields_of, the_file
 from service.api.parsers import FormParser
@@ -16,6 +16,12 @@ from service.limits import require_rate
 from service.requests import asking, evenly, lodge
 
 EMAIL: Final = {"type": "string", "format": "email"}
+WAYS: Final = {"file": d.FILE, "sha256": d.DIGEST, "image": d.NUMBER}
+ASKED: Final = d.shown(
+    d.either(*(d.thing({"contact": EMAIL, name: of}) for name, of in WAYS.items())),
+    {"contact": "me@example.org", "sha256": examples.SHA256},
+)
+TAKEN: Final = d.shown(d.thing({"reference": d.TEXT}), {"reference": "7K3M-9QXT-HW4C"})
 
 
 @dataclass(frozen=True)
@@ -36,8 +42,8 @@ class Requests(Door):
         "request",
         "Somebody without an account asks about a picture of them; copies of a file sent are looked for, too. The "
         "answer never tells what was found.",
-        body={"multipart/form-data": d.thing({"contact": EMAIL}, file=d.FILE, sha256=d.DIGEST, image=d.NUMBER)},
-        answers={202: d.thing({"reference": d.TEXT})},
+        body={"multipart/form-data": ASKED},
+        answers={202: TAKEN},
         problems=(413, 415),
         public=True,
     )

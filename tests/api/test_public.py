@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import jsonschema
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -210,6 +211,14 @@ def test_requests_that_say_too_little_or_too_much(world: World, doors: Doors) ->
     assert request(doors, contact=f"{'a' * 242}@example.org", sha256=digest).status_code == 202
 
 
+@pytest.mark.parametrize("field", ["sha256", "image"])
+def test_an_empty_field_is_no_number(doors: Doors, field: str) -> None:
+    answer = request(doors, contact="a@example.org", **{field: ""})
+    assert (answer.status_code, slug(answer), answer.json()["field"]) == (422, "digest-malformed", field)
+    answer = request(doors, contact="a@example.org", sha256="0" * 64, image="")
+    assert (answer.status_code, slug(answer)) == (400, "request-ambiguous")
+
+
 def test_asking_often_is_limited(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "ALLOWED", 2)
     image = str(UUID(int=1))
@@ -250,6 +259,27 @@ def test_the_description_is_whole(doors: Doors) -> None:
             assert all(list(each["content"]) == ["application/problem+json"] for each in problems)
     asked = found["paths"]["/api/v1/matches"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert doors.post("matches", doors.key(), asked["example"]).status_code == 200
+
+
+def test_every_example_is_as_described(doors: Doors, subtests: pytest.Subtests) -> None:
+    for path, methods in doors.get("openapi.json").json()["paths"].items():
+        for method, operation in methods.items():
+            said = {"body": operation.get("requestBody", {}), **operation["responses"]}
+            for where, each in said.items():
+                for kind, content in each.get("content", {}).items():
+                    if kind in ("application/json", "multipart/form-data"):
+                        with subtests.test(f"{method} {path} {where}"):
+                            jsonschema.validate(content["schema"]["example"], without_nullable(content["schema"]))
+
+
+def without_nullable(schema: Any) -> Any:
+    """OpenAPI 3.0's word for it, in JSON Schema's."""
+    if isinstance(schema, list):
+        return [without_nullable(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    plain = {name: without_nullable(value) for name, value in schema.items() if name not in ("nullable", "example")}
+    return {"anyOf": [plain, {"type": "null"}]} if schema.get("nullable") else plain
 
 
 def test_the_description_is_read_and_nothing_else(doors: Doors, subtests: pytest.Subtests) -> None:

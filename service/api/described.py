@@ -103,5 +103,5 @@ def described(
         request={kind: dict(schema) for kind, schema in body.items()} if body else None,
         responses=responses,
         parameters=wanted,
-        auth=[] if public else ["key"],
+        auth=[] if public else [{"key": []}],  # type: ignore[list-item]  # its hints allow names alone
     )

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from consent.reads.answers import Show
 from consent.reads.pictures import Event, Picture, Use
+from consent.reads.used import Run
 from consent.rules.outcomes import Outcome
 from consent.rules.reasons import Reason
 from consentkit.entries import Kind
@@ -99,6 +100,15 @@ NOT_USED: Final[Mapping[Reason, Words]] = {
     Reason.REVOKED: gettext_lazy("Not used for anything: we stopped it after a request."),
 }
 """Why nothing at all is allowed, where the person did not decide that themselves."""
+
+ANSWERED: Final[Mapping[Outcome, Words]] = {
+    Outcome.DELETED: gettext_lazy("It answered: deleted."),
+    Outcome.EXCLUDED: gettext_lazy("It answered: left out of everything made from now on."),
+    Outcome.RETRAINED: gettext_lazy("It answered: made again without your pictures."),
+    Outcome.EXEMPT: gettext_lazy("It answered that the law lets it go on."),
+    Outcome.NOT_FOUND: gettext_lazy("It answered that it did not find them."),
+}
+WAITED_FOR: Final = gettext_lazy("It has not answered yet.")
 
 CHECKING: Final = gettext_lazy("We are checking this picture.")
 """All that is said until a picture is in the registry, also while a steward compares it with another person's."""
@@ -291,6 +301,20 @@ def event(happened: Event) -> str:
 def pictures(count: int) -> str:
     """“1 picture”, “3 pictures”."""
     return ngettext("%(count)d picture", "%(count)d pictures", count) % {"count": count}
+
+
+def used(run: Run) -> str:
+    """Who says to have used pictures, and for what: “Example Lab, for “face-1” (testing).”"""
+    said = _("%(organisation)s, for “%(model)s” (%(purpose)s).")
+    return said % {"organisation": run.organisation, "model": run.model, "purpose": PURPOSE[run.purpose].name}
+
+
+def answered(run: Run) -> str:
+    """What it did when it was told that it may no longer use them; nothing where it was told nothing."""
+    if run.told_at is None:
+        return ""
+    said = ANSWERED[Outcome(run.outcome)] if run.outcome else WAITED_FOR
+    return _("Told on %(day)s to stop.") % {"day": day(run.told_at)} + f" {said}"
 
 
 def updated(synced: int, organisations: int) -> str:

@@ -48,3 +48,12 @@ EVENT: Final = {
     "until": UNTIL,
     "receipt": RECEIPT,
 }
+RUN: Final = {
+    "organisation": "Example Lab",
+    "model": "face-1",
+    "name": "run 7",
+    "purpose": "ai_training",
+    "attested_at": AT,
+    "told_at": None,
+    "outcome": None,
+}

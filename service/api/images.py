@@ -11,7 +11,9 @@ from rest_framework.request import Request
 
 from consent.reads.pictures import Event, Picture, Use, history, page, picture
 from consent.reads.pipelines import reach
+from consent.reads.used import Run, used_by
 from consent.rules.decisions import Decided
+from consent.rules.outcomes import OUTCOMES
 from consent.rules.reasons import Decision, Reason
 from consentkit.formats import REJECTIONS, Slug
 from consentkit.scopes import AUDIENCES, PURPOSES
@@ -65,14 +67,30 @@ EVENT: Final = d.thing(
         "receipt": d.TEXT,
     }
 )
+RUN: Final = d.thing(
+    {
+        "organisation": d.TEXT,
+        "model": d.TEXT,
+        "name": d.TEXT,
+        "purpose": d.PURPOSE,
+        "attested_at": d.TIME,
+        "told_at": d.maybe(d.TIME),
+        "outcome": d.maybe({"type": "string", "enum": [*OUTCOMES, None]}),
+    }
+)
 SYNCED: Final = d.thing({"synced": d.WHOLE, "pipelines": d.WHOLE})
 LIST: Final = d.shown(
     d.thing({"size": d.WHOLE, "images": d.many(d.thing(PICTURE)), "next": d.maybe(d.NUMBER)}),
     {"size": examples.SIZE, "images": [examples.PICTURE], "next": None},
 )
 ONE: Final = d.shown(
-    d.thing({**PICTURE, "history": d.many(EVENT)}, synced=SYNCED),
-    {**examples.PICTURE, "history": [examples.EVENT], "synced": {"synced": 4, "pipelines": 5}},
+    d.thing({**PICTURE, "history": d.many(EVENT), "used_by": d.many(RUN)}, synced=SYNCED),
+    {
+        **examples.PICTURE,
+        "history": [examples.EVENT],
+        "used_by": [examples.RUN],
+        "synced": {"synced": 4, "pipelines": 5},
+    },
 )
 
 
@@ -136,14 +154,19 @@ class Image(PersonDoor):
 
     @d.described(
         "read_image",
-        "One of your pictures: its state, what it may be used for, and its history.",
+        "One of your pictures: its state, what it may be used for, its history, and who says to have trained with it.",
         answers={200: ONE},
         problems=(404,),
     )
     def get(self, request: Request, image: UUID) -> HttpResponse:  # noqa: ARG002 - Django's signature
         found = picture(self.person, image=image, at=self.at)
         events = history(self.person, image=image)
-        body = {**_picture(found), "history": [_event(event) for event in events]}
+        runs = used_by(self.person, image=image).runs
+        body = {
+            **_picture(found),
+            "history": [_event(event) for event in events],
+            "used_by": [_run(run) for run in runs],
+        }
         if events:
             spread = reach(found.collection, index=events[-1].index, at=self.at)
             body["synced"] = {"synced": spread.synced, "pipelines": spread.pipelines}
@@ -216,6 +239,18 @@ def _event(event: Event) -> dict[str, Any]:
         "audience": event.audience,
         "until": written(event.until) if event.until else None,
         "receipt": receipt_path(event.index),
+    }
+
+
+def _run(of: Run) -> dict[str, Any]:
+    return {
+        "organisation": of.organisation,
+        "model": of.model,
+        "name": of.name,
+        "purpose": of.purpose,
+        "attested_at": written(of.attested_at),
+        "told_at": written(of.told_at) if of.told_at else None,
+        "outcome": of.outcome,
     }
 
 

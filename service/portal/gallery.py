@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from consent.reads.pictures import Event, Picture, Use, history, picture, pictures
 from consent.reads.pipelines import reach
+from consent.reads.used import used_by
 from consentkit.entries import Kind
 from consentkit.scopes import AUDIENCES, PURPOSES
 from registry.rules.lifecycle import ImageState
@@ -82,6 +83,7 @@ def one(request: HttpRequest, person: UUID, image: UUID) -> HttpResponse:
         "picture": found,
         "rows": rows,
         "events": [(event, words.event(event)) for event in reversed(told)],
+        "runs": [(run, words.used(run), words.answered(run)) for run in used_by(person, image=image).runs],
         **_spread(found, told),
     }
     return render(request, "portal/picture.html", shown)

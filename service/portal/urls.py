@@ -4,7 +4,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, re_path
 from django.views.generic import RedirectView
 
-from service.portal import adding, allowing, gallery, receipts, requesting, signing_in, start, stopping
+from service.portal import adding, allowing, gallery, receipts, requesting, signing_in, start, stopping, used
 
 
 def nothing_here(_request: HttpRequest) -> HttpResponse:
@@ -21,6 +21,7 @@ urlpatterns = [
     path("pictures/added", adding.added, name="added"),
     path("pictures/<uuid:image>", gallery.one, name="picture"),
     path("pictures/<uuid:image>/preview", gallery.preview, name="preview"),
+    path("used", used.used, name="used"),
     path("allow", allowing.begin, name="allow"),
     path("allow/notice", allowing.notice, name="allow-notice"),
     path("allow/purposes", allowing.purposes, name="allow-purposes"),

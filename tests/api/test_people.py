@@ -6,6 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from consent.acts.acknowledge import acknowledge
+from consent.reads.notifications import notifications
 from consentkit.receipts import verify
 from registry import originals
 from registry.log.signer import verifier
@@ -86,6 +88,31 @@ def test_the_story_of_one_picture(world: World, doors: Doors) -> None:
         "withdrawn",
     ]
     assert page["standing"]["evaluation"]["commercial"]["reason"] == "withdrawn"
+
+
+def test_a_picture_says_who_trained_with_it(world: World, doors: Doors) -> None:
+    ines, lab, other = world.person("ines"), world.pipeline("lab"), world.pipeline("other")
+    image, stays = world.image(ines), world.image(ines)
+    world.grant(ines)
+    world.attest(lab, image, stays)
+    world.attest(other, image, stays)
+    token = doors.token(ines)
+    used = doors.get(f"me/images/{image}", token).json()["used_by"]
+    assert [(each["organisation"], each["model"], each["purpose"]) for each in used] == [
+        ("other", "face-1", "ai_training"),
+        ("lab", "face-1", "ai_training"),
+    ]
+    assert {(each["told_at"], each["outcome"]) for each in used} == {(None, None)}
+    doors.post("me/withdrawals", token, {"images": [str(image)], "purposes": "all"})
+    assert world.look_over() == 2
+    (word,) = notifications(world.asker(lab), after=0, limit=9).notifications
+    acknowledge(word.id, pipeline=world.asker(lab).serial, outcome="deleted", at=world.at)
+    used = doors.get(f"me/images/{image}", token).json()["used_by"]
+    assert [(each["organisation"], each["outcome"]) for each in used] == [("other", None), ("lab", "deleted")]
+    assert all(each["told_at"] for each in used)
+    untouched = doors.get(f"me/images/{stays}", token).json()["used_by"]
+    assert [(each["told_at"], each["outcome"]) for each in untouched] == [(None, None)] * 2
+    assert doors.get(f"me/images/{image}", doors.token(world.person("joan"))).status_code == 404
 
 
 def test_an_exact_repeat_is_the_same_withdrawal(world: World, doors: Doors) -> None:

@@ -69,6 +69,8 @@ def everywhere(visitor: Visitor, name: str) -> Iterator[None]:
     yield
     page.locator(".gallery a").first.click()
     yield
+    page.goto("/used")
+    yield
     page.goto("/stop?pictures=all")
     yield
     visitor.press("Stop using my pictures")

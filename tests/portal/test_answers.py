@@ -149,5 +149,5 @@ def test_a_picture_says_how_many_know_that_it_was_stopped(world: World) -> None:
 
 
 def spread(client: Client, image: UUID) -> str:
-    """The page's words before its history."""
-    return read(client, f"/pictures/{image}").partition("What happened")[0]
+    """The page's words before who used it."""
+    return read(client, f"/pictures/{image}").partition("Who used it")[0]

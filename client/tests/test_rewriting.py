@@ -136,20 +136,25 @@ def test_killed_at_any_moment_every_part_is_old_or_new(sim, world, shell, tmp_pa
     sim.withdraw(world[1])
     assert shell("audit", place, *FOR).code == 3
     env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1] / "src"), **shell.env}
-    command = [sys.executable, "-c", "from consentkit.cli import main; main()", "rewrite", str(place), *FOR]
+    slow = "import os, time; to_disk = os.fsync; os.fsync = lambda file: (time.sleep(0.02), to_disk(file));"
+    command = [sys.executable, "-c", slow + "from consentkit.cli import main; main()", "rewrite", str(place), *FOR]
     dice, torn = random.Random(7), 0  # noqa: S311 - moments, not secrets
-    for _ in range(40):
+
+    def new() -> set[Path]:
+        return {path for path, held in old.items() if path.read_bytes() != held}
+
+    for _ in range(len(old)):
         run = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while run.poll() is None and not any(place.glob(".*.part")):
+        before = len(new())
+        while run.poll() is None and len(new()) == before:
             time.sleep(0.001)
-        time.sleep(dice.random() * 0.01)
+        time.sleep(dice.random() * 0.2)
         run.send_signal(signal.SIGKILL)
         run.wait()
-        new = {path for path, held in old.items() if path.read_bytes() != held}
-        assert {path.read_text().count(digest(1)) for path in new} <= {0}
-        assert {path.read_text().count(digest(0)) for path in new} <= {2_000}
-        torn += 0 < len(new) < len(old)
-        if len(new) == len(old):
+        assert {path.read_text().count(digest(1)) for path in new()} <= {0}
+        assert {path.read_text().count(digest(0)) for path in new()} <= {2_000}
+        torn += 0 < len(new()) < len(old)
+        if len(new()) == len(old):
             break
     assert torn
     assert shell("rewrite", place, *FOR).code == 0

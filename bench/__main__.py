@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import acts, checks, copies, filtering, fingerprints, matching, syncing, withdrawals
+from bench import acts, checks, copies, filtering, fingerprints, matching, publishing, syncing, withdrawals
 from bench.apart import apart
 from bench.figure import Figure
 
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "filter": filtering.run,
     "checks": checks.run,
     "sync": syncing.run,
+    "publish": publishing.run,
     "acts": acts.run,
     "withdraw_10k": withdrawals.run,
 }

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from bench.apart import apart
 from bench.figure import Figure
+from bench.memory import most_held
 from consentkit.checkpoints import Checkpoint, sign_checkpoint
 from consentkit.closes import Close, Part, PartList, sign_close, sign_list
 from consentkit.filtering import Judge, filter_file
@@ -121,10 +122,7 @@ def _store(folder: Path) -> Store:
 
 
 def _measured(work: Callable[[str, str], float], folder: str, verifier: str) -> Taken:
-    taken = work(folder, verifier)
-    # Not `getrusage`, which still counts what the process that started this one held.
-    (most,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
-    return Taken(taken, int(most.split()[1]) / 1024)
+    return Taken(work(folder, verifier), most_held())
 
 
 def _copy(folder: str, _verifier: str) -> float:

@@ -10,11 +10,12 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.views.defaults import page_not_found, server_error
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf
 
@@ -143,10 +144,18 @@ def meaning(error: Exception) -> tuple[str, str, dict[str, Any]] | None:
             return "request-malformed", "The request cannot be read.", {}
         case Http404() | drf.NotFound():
             return "not-found", "There is nothing here for you.", {}
+    return _database(error) or _framework(error)
+
+
+def _database(error: Exception) -> tuple[str, str, dict[str, Any]] | None:
+    match error:
         case OperationalError() | InterfaceError() | PoolTimeout():
             log.error("the database does not answer", exc_info=error)
             return "unavailable", "The database does not answer. Try again in a moment.", {}
-    return _framework(error)
+        case InternalError(__cause__=ReadOnlySqlTransaction()):  # a replica, or a primary that was told so
+            log.error("the database takes no changes", exc_info=error)
+            return "unavailable", "The database takes no changes just now. Try again in a moment.", {}
+    return None
 
 
 def _framework(error: Exception) -> tuple[str, str, dict[str, Any]] | None:

@@ -15,9 +15,10 @@ from registry.models.bulk import ask
 LONGEST_WAIT = timedelta(seconds=30)
 CLOCK_TOLERANCE = timedelta(seconds=60)
 
-# The log's size; the newest checkpoint's size and when it was signed; since when the first entry behind it waits.
+# Whether this is a replica; the log's size; the newest checkpoint's size and when it was signed; since when the first
+# entry behind it waits.
 HEADS: Final = """
-    SELECT head.size, published.size, published.signed_at, waiting.recorded_at
+    SELECT pg_is_in_recovery(), head.size, published.size, published.signed_at, waiting.recorded_at
     FROM registry_loghead head
     LEFT JOIN LATERAL (SELECT size, signed_at FROM registry_checkpoint ORDER BY size DESC LIMIT 1) published ON true
     LEFT JOIN registry_entry waiting ON waiting.index = published.size
@@ -66,7 +67,9 @@ def doubt_since(kept: Kept, *, at: datetime) -> Doubt | None:
     """The same inside a snapshot that was taken after `kept` was read."""
     if isinstance(kept, Doubt):
         return kept
-    (((size, published, signed_at, waits_since),),) = ask(HEADS, {})
+    (((replica, size, published, signed_at, waits_since),),) = ask(HEADS, {})
+    if replica:  # a withdrawal that was acknowledged may not have arrived here
+        return Doubt("this database is a replica, and may lag: set DATABASE_URL to the primary")
     if size < kept.size:
         return Doubt(f"the database holds {size} entries, {kept.size} were signed: restore the missing ones")
     if published is None or _is_behind(kept, published):

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 
 from consent.acts.acknowledge import acknowledge
 from consent.reads.notifications import notifications
@@ -113,6 +114,20 @@ def test_a_picture_says_who_trained_with_it(world: World, doors: Doors) -> None:
     untouched = doors.get(f"me/images/{stays}", token).json()["used_by"]
     assert [(each["told_at"], each["outcome"]) for each in untouched] == [(None, None)] * 2
     assert doors.get(f"me/images/{image}", doors.token(world.person("joan"))).status_code == 404
+
+
+def test_a_database_that_takes_no_changes_is_told_as_such(world: World, doors: Doors) -> None:
+    ines = world.person("ines")
+    world.image(ines)
+    token, body = doors.token(ines), {"images": "all", "purposes": "all"}
+    with connection.cursor() as cursor:
+        cursor.execute("SET default_transaction_read_only = on")
+        answer = doors.post("me/withdrawals", token, body)
+        cursor.execute("SET default_transaction_read_only = off")
+    assert (answer.status_code, slug(answer)) == (503, "unavailable")
+    assert answer.json()["detail"] == "The database takes no changes just now. Try again in a moment."
+    assert answer.headers["Retry-After"]
+    assert doors.post("me/withdrawals", token, body).status_code == 201
 
 
 def test_an_exact_repeat_is_the_same_withdrawal(world: World, doors: Doors) -> None:

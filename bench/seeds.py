@@ -91,7 +91,9 @@ def totals(*, first: int, last: int) -> None:
             np.where(permitted, 0, WIRE_REASONS.index("not_covered")).astype(np.uint8)[None],
         )
         total += rows.digest()
-    FeedTotal(collection=Collection.objects.get(), scope=0, count=last + 1 - first, total=total % FEED_MODULUS).save()
+    FeedTotal(collection=Collection.objects.get(), scope=0, count=last + 1 - first, total=total % FEED_MODULUS).save(
+        force_insert=True
+    )
 
 
 def _bytes(hashed: Callable[[bytes], Any], names: list[bytes]) -> Any:

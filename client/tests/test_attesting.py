@@ -313,7 +313,7 @@ def test_rows_of_every_kind(sim, shell, tmp_path, name, write):
     assert (held.statement.keys.count, len(held.images)) == (5, 5)
 
 
-@pytest.mark.parametrize("kind", ["folder", "shard", "shards"])
+@pytest.mark.parametrize("kind", ["folder", "shard", "shards", "tables"])
 def test_files_of_every_kind(sim, shell, tmp_path, kind):
     sim.grant([digest(n) for n in range(5)])
     source, out = tmp_path / "in", tmp_path / "out"
@@ -329,6 +329,9 @@ def test_files_of_every_kind(sim, shell, tmp_path, kind):
         (source / "a").rmdir()
         shard(source / "0.tar", range(4))
         shard(source / "1.tar", range(4, 7))
+    if kind == "tables":
+        pq.write_table(pa.table({"sha256": [digest(n) for n in range(4)]}), source / "a" / "0.parquet")
+        csv(source / "1.csv", [digest(n) for n in range(4, 7)])
     assert shell("filter", source, "-o", out, *FOR).code == 0
     done = shell("attest", f"{out}.manifest.json", "--model", "m")
     assert done.code == 0, done.err

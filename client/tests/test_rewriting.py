@@ -1,11 +1,13 @@
 """`rewrite`: what is not permitted goes, in place; what needs no change is not touched, and no crash tears a part."""
 
+import io
 import json
 import os
 import random
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -28,6 +30,12 @@ def csv(path, numbers):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("sha256,n\n" + "".join(f"{digest(number)},{at}\n" for at, number in enumerate(numbers)))
     return path
+
+
+def add(tar, name, data):
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.addfile(info, io.BytesIO(data))
 
 
 def standing(place):
@@ -76,6 +84,33 @@ def test_only_the_parts_that_a_withdrawal_hits_are_written(sim, world, shell, da
         ("3.parquet/0", digest(1), "remove"),
         ("deep/1.csv/3", digest(1), "remove"),
     ]
+
+
+def test_shards_keep_their_other_samples_byte_for_byte(sim, shell, tmp_path):
+    """Their keys are digests of pictures; by an index also those of the originals."""
+    place, index, pictures = tmp_path / "shards", tmp_path / "index", [b"a", b"b", b"c", b"d"]
+    originals = sim.grant([digest(number) for number in range(4)])
+    place.mkdir()
+    for name, numbers in (("0.tar", [0, 1]), ("1.tar", [2, 3])):
+        with tarfile.open(place / name, "w") as tar:
+            for number in numbers:
+                add(tar, f"{number}.jpg", pictures[number])
+                add(tar, f"{number}.json", json.dumps({"sha256": digest(number)}).encode())
+    assert shell("rewrite", place, *FOR).code == 1  # the stored pictures are nobody's
+    assert shell("index", place, "-o", index).code == 0
+    before = standing(place)
+    assert shell("rewrite", place, *FOR, "--index", index).code == 0
+    assert standing(place) == before
+    sim.withdraw(originals[2])
+    done = shell("rewrite", place, *FOR, "--index", index)
+    assert (done.code, "1 of 2 parts rewritten" in done.out) == (0, True), done.err
+    assert standing(place)["0.tar"] == before["0.tar"]
+    with tarfile.open(place / "1.tar") as tar:
+        assert {member.name: tar.extractfile(member).read() for member in tar} == {
+            "3.jpg": b"d",
+            "3.json": json.dumps({"sha256": digest(3)}).encode(),
+        }
+    assert [(each["position"], each["reason"]) for each in listed(place)] == [("1.tar/2", "remove")]
 
 
 def test_the_list_grows_by_each_run(sim, world, shell, data):

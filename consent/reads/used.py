@@ -7,6 +7,7 @@ from uuid import UUID
 from django.db.models import Count, QuerySet
 
 from consent.models import Manifest, ManifestImage, Notification
+from consent.rules.reasons import Duty
 from registry.errors import NotFound
 from registry.models import Image
 from registry.reads.size import at_one_size
@@ -17,7 +18,8 @@ class Run:
     """One training run of one organisation, and how many of the person's pictures it held.
 
     `told_at`: when it was last told that some of them may no longer be used; `outcome`: what it answered to that, or
-    None.
+    None. That it was told to wait is not told here: while a picture is compared with somebody else's, its people learn
+    nothing of that.
     """
 
     organisation: str
@@ -55,7 +57,10 @@ def used_by(person: UUID, *, image: UUID | None = None) -> Used:
 
 def _told(manifests: list[int], theirs: QuerySet[Image]) -> QuerySet[Notification]:
     """The oldest first, so that of each manifest the last one stays."""
-    about = Notification.objects.filter(manifest__in=manifests, told__image__in=theirs.values("id"))
+    ended = (Duty.NOT_COVERED, Duty.REMOVE)
+    about = Notification.objects.filter(
+        manifest__in=manifests, told__image__in=theirs.values("id"), told__duty__in=ended
+    )
     return about.order_by("serial").distinct()
 
 

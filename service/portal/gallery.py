@@ -21,6 +21,7 @@ from consentkit.scopes import AUDIENCES, PURPOSES
 from registry.rules.lifecycle import ImageState
 from service import previews, words
 from service.portal.contributor import contributor
+from service.portal.used import said
 
 ON_A_PAGE: Final = 24
 
@@ -83,7 +84,7 @@ def one(request: HttpRequest, person: UUID, image: UUID) -> HttpResponse:
         "picture": found,
         "rows": rows,
         "events": [(event, words.event(event)) for event in reversed(told)],
-        "runs": [(run, words.used(run), words.answered(run)) for run in used_by(person, image=image).runs],
+        "runs": said(used_by(person, image=image).runs),
         **_spread(found, told),
     }
     return render(request, "portal/picture.html", shown)

@@ -41,6 +41,15 @@ def test_everything_is_stopped_with_the_keyboard(visit: Visit) -> None:
     expect(ines.page.get_by_role("heading", level=1)).to_contain_text("Stopped at")
 
 
+def test_who_used_them_is_reached_with_the_keyboard(visit: Visit) -> None:
+    ines = visit()
+    ines.sign_in("keyboard-used@example.com")
+    tab_to(ines, "Who used them")
+    ines.page.keyboard.press("Enter")
+    ines.reads("Who used my pictures")
+    tab_to(ines, "My pictures")
+
+
 def test_an_error_takes_the_focus_and_leads_to_its_field(visit: Visit) -> None:
     jo = visit()
     jo.page.goto("/requests/new")

@@ -56,6 +56,17 @@ def test_what_was_trained_and_what_was_answered(world: World) -> None:
         assert "Told on" not in untouched
 
 
+def test_that_a_picture_is_compared_is_not_told(world: World) -> None:
+    ines, lab = world.person("ines"), world.pipeline("Example Lab")
+    image = world.image(ines)
+    world.grant(ines)
+    world.attest(lab, image)
+    world.case(image=image)
+    assert world.look_over() == 1
+    (run,) = used_by(ines).runs
+    assert (run.told_at, run.outcome) == (None, None)
+
+
 def test_who_used_a_picture_is_told_to_its_people_alone(world: World) -> None:
     image = world.image(world.person("ines"))
     with pytest.raises(NotFound):

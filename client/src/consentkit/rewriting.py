@@ -30,7 +30,7 @@ class Rewritten:
 
 @dataclass(frozen=True)
 class _Hit:
-    """A part as it stood when it was judged, and what was decided: two bytes a row are held of it."""
+    """A part as it stood when it was judged, and what was decided: three bytes a row are held of it."""
 
     path: Path
     named: str
@@ -53,7 +53,8 @@ def rewrite(
 ) -> Rewritten:
     """Leaves of `place`, a file or a folder of shards or tables, only what passes; the rest is listed beside it.
 
-    Parts of which every row passes are not touched. The list grows by each run's rows, at their positions before it.
+    Parts of which every row passes are not touched. The list grows by each run's rows, at their positions before it;
+    what was listed before a crash, and not yet taken out, is listed again.
     Until all are judged nothing is touched. Raises Misuse, Unreadable, NotOurs or Stale.
     """
     run = _Run(place, judge, key, scope)

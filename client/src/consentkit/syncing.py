@@ -27,6 +27,8 @@ COVERED_WITHIN: Final = 5.0
 """Seconds to wait for the checkpoint over entries that the feed already shows; one follows within 2."""
 
 _ASK_AGAIN: Final = 0.25
+_BUILDING: Final = 600
+"""Seconds until a registry has built a snapshot; ten million images take more than half a minute."""
 _NEEDS_SNAPSHOT: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.GONE)
 
 Clock = Callable[[], float]
@@ -158,7 +160,7 @@ def _ask_delta(transport: Transport, cursor: str) -> Any:
 
 
 def _snapshot(transport: Transport, *, trust: Trust, scratch: Path, clock: Clock) -> _Feed:
-    answer = _object(transport.get("snapshot"))
+    answer = _object(transport.get("snapshot", patience=_BUILDING))
     parts_note, close_note = canonical.text(answer.get("list")), canonical.text(answer.get("close"))
     parts = snapshots.require_list(open_list(parts_note, trust.verifier))
     close = trust.opened(close_note, at=clock())

@@ -33,7 +33,7 @@ def shards_in(path: Path) -> list[str]:
 def parts_in(path: Path) -> list[str]:
     """The shards directly in a folder, else the tables anywhere in it, by their paths from the folder.
 
-    None if it is a file, or if it holds a picture: then it is a folder of pictures. Names that begin with a dot or an
+    Empty if it is a file, or if it holds a picture: then it is a folder of pictures. Names that begin with a dot or an
     underscore are of no part, as Spark and Hive have it. Raises Unreadable.
     """
     if shards := shards_in(path):

@@ -38,9 +38,10 @@ def run() -> list[Figure]:
 
         from bench import seeds
         from bench.pipelines import asker
+        from consent.acts.publish_snapshot import publish_snapshot
         from consent.acts.withdraw import Withdrawing, withdraw
         from consent.models import Snapshot
-        from consent.reads.feed import feed_of, offer
+        from consent.reads.feed import feed_of
         from registry.acts.enrol_person import enrol_person
 
         pipeline, key = asker()
@@ -50,7 +51,7 @@ def run() -> list[Figure]:
         images = seeds.images(person, first=IMAGES + 1, last=IMAGES + CHANGES)
         floor = _read()
         began = time.perf_counter()
-        parts = offer(feed_of(pipeline), at=timezone.now()).parts
+        parts = publish_snapshot(feed_of(pipeline), clock=timezone.now).parts
         published = time.perf_counter() - began
         Snapshot.objects.all().delete()  # the client's first sync waits for its own
         client = Client(registry.url, key, registry.log_key, home)

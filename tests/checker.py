@@ -24,6 +24,7 @@ from consent.models import (
     Notification,
     NotificationImage,
     Protection,
+    Snapshot,
     Standing,
     Webhook,
     Withdrawal,
@@ -58,6 +59,7 @@ def check_world() -> None:
     _manifests_are_what_was_attested(entries, story)
     _whoever_used_it_is_told(entries)
     _webhooks_are_where_they_say(entries, story)
+    _snapshots_are_what_was_published(entries, story)
     assert list(faults()) == []
     assert list(differences()) == []
 
@@ -285,3 +287,31 @@ def _webhooks_are_where_they_say(entries: Sequence[Entry], story: Sequence[Happe
         told = Notification.objects.filter(pipeline=row.pipeline_id, serial=row.delivered)
         assert row.delivered == 0 or told.exists()
         assert not row.stopped or not Webhook.objects.due(at=row.next_at).filter(id=row.id).exists()
+
+
+def _snapshots_are_what_was_published(entries: Sequence[Entry], story: Sequence[Happened]) -> None:
+    """Each entry's sum is that of the story up to its size, and whatever is offered has its entry."""
+    items = {happened.act: happened.items for happened in story}
+    indexes = {str(entry.act): entry.index for entry in entries}
+    published = {act: said[0] for act, said in items.items() if said[0]["what"] == "snapshot_published"}
+    for act, item in published.items():
+        assert item["size"] <= indexes[act]
+        assert (item["count"], int(item["digest"], 16)) == _sum(item, story[: item["size"]])
+    for row in Snapshot.objects.all():
+        item = published[str(row.act)]
+        assert (item["collection"], item["size"]) == (str(row.collection_id), row.size)
+        assert item["list"] == oracle.sha256(row.parts.encode()).hex()
+
+
+def _sum(item: oracle.Item, story: Sequence[Happened]) -> tuple[int, int]:
+    """Images, and the sum of their rows, of the feed that an entry names."""
+    submitted = [one for happened in story for one in happened.items if one["what"] == "submitted"]
+    of = [one for one in submitted if one["collection"] == item["collection"] and not one["held"]]
+    total = 0
+    for one in of:
+        told = oracle.concerning(story, one["image"])
+        standing = oracle.standing(told, one["image"])
+        for purpose in item["purposes"]:
+            scope = oracle.SCOPES.index((purpose, item["audience"]))
+            total += oracle.row_digest(UUID(one["image"]).bytes, bytes.fromhex(one["sha256"]), scope, standing[scope])
+    return len(of), total % 2**256

@@ -149,7 +149,7 @@ def test_filter_leaves_word_of_what_it_did(sim, shell, manifest, tmp_path):
     source = manifest([digest(n) for n in (1, 2, 3, 9)], source=["ours"] * 4)
     assert shell("filter", source, "-o", tmp_path / "out.parquet", *FOR, "--scope", "source=ours").code == 0
     said = Filtered.decode((tmp_path / "out.parquet.manifest.json").read_bytes())
-    assert (said.log, said.purpose, said.size, said.key, said.scope) == (ORIGIN, "ai_training", 3, None, "source=ours")
+    assert (said.log, said.purpose, said.size, said.key, said.scope) == (ORIGIN, "ai_training", 4, None, "source=ours")
     assert said.counts == Counts(4, 2, 1, 1, 0)
     assert said.reasons == {"not_covered": 0, "remove": 1, "wait": 0}
     assert (said.input.name, said.input.bytes) == ("in.parquet", source.stat().st_size)
@@ -169,7 +169,7 @@ def test_attested_withdrawn_told_and_affected(sim, shell, manifest, tmp_path):
     done = shell("attest", said, "--model", "face-1", "--name", "run 7", "--json")
     assert done.code == 0, done.err
     answer = json.loads(done.out)
-    assert (answer["index"], answer["proved"]) == (2, True)
+    assert (answer["index"], answer["proved"]) == (3, True)
     kept = canonical.decode((tmp_path / "out.parquet.attested.json").read_bytes().removesuffix(b"\n"))
     statement, verifier = open_statement(kept["statement"], origin=ORIGIN)
     assert verifier == signing.signer(shell.home).verifier
@@ -177,18 +177,18 @@ def test_attested_withdrawn_told_and_affected(sim, shell, manifest, tmp_path):
     for made, path in ((statement.inputs, "in.parquet"), (statement.outputs, "out.parquet")):
         (file,) = made
         assert file.sha256 == hashlib.sha256((tmp_path / path).read_bytes()).hexdigest()
-    assert verify(kept["receipt"].encode(), sim.signer.verifier).index == 2
+    assert verify(kept["receipt"].encode(), sim.signer.verifier).index == 3
     again = shell("attest", said, "--model", "face-1", "--name", "run 7", "--json")
     assert json.loads(again.out)["manifest"] == answer["manifest"]
-    assert sim.size == 3
+    assert sim.size == 4
     clean = shell("affected", said)
-    assert (clean.code, clean.out) == (0, "Nothing is affected, at log size 3.\n")
+    assert (clean.code, clean.out) == (0, "Nothing is affected, at log size 4.\n")
     sim.withdraw(images[0])
     for given_ in (said, answer["manifest"], tmp_path / "out.parquet.attested.json"):
         found = shell("affected", given_, "--json")
         assert found.code == 3
         line, end = map(json.loads, found.out.splitlines())
-        assert line == {"image": str(images[0]), "sha256": digest(1), "reason": "remove", "since": 3}
+        assert line == {"image": str(images[0]), "sha256": digest(1), "reason": "remove", "since": 4}
         assert end["counts"] == {"remove": 1, "wait": 0, "not_covered": 0, "unknown": 0}
     assert "delete it" in shell("affected", said).out
     (told,) = map(json.loads, shell("notifications", "--json").out.splitlines())

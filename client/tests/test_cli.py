@@ -111,7 +111,7 @@ def test_filter_keeps_what_is_permitted_and_nothing_else(sim, shell, manifest, t
     out = tmp_path / "out.parquet"
     done = shell("filter", source, "-o", out, *FOR, "--json")
     assert done.code == 0
-    assert summary(done) == {"rows": 7, "kept": 2, "excluded": 1, "unknown": 4, "out_of_scope": 0, "size": 2}
+    assert summary(done) == {"rows": 7, "kept": 2, "excluded": 1, "unknown": 4, "out_of_scope": 0, "size": 3}
     assert pq.read_table(out)["n"].to_pylist() == [0, 6]
 
 
@@ -131,7 +131,7 @@ def test_other_rows_pass_by_scope_unless_excluded(sim, shell, manifest, tmp_path
     source = manifest(keys, source=["registry", "registry", "web", "web", "web", "web", None])
     out = tmp_path / "out.parquet"
     done = shell("filter", source, "-o", out, *FOR, "--scope", "source=registry", "--json")
-    assert summary(done) == {"rows": 7, "kept": 3, "excluded": 2, "unknown": 2, "out_of_scope": 2, "size": 2}
+    assert summary(done) == {"rows": 7, "kept": 3, "excluded": 2, "unknown": 2, "out_of_scope": 2, "size": 3}
     assert pq.read_table(out)["sha256"].to_pylist() == [digest(0), digest(5), None]
 
 
@@ -151,7 +151,7 @@ def test_keys_that_are_not_ours_keep_no_other_rows_either(sim, shell, manifest, 
     out = tmp_path / "out.parquet"
     done = shell("filter", source, "-o", out, *FOR, "--scope", "source=registry", "--json")
     assert (done.code, out.exists()) == (1, False)
-    assert summary(done) == {"rows": 2, "kept": 0, "excluded": 0, "unknown": 2, "out_of_scope": 0, "size": 1}
+    assert summary(done) == {"rows": 2, "kept": 0, "excluded": 0, "unknown": 2, "out_of_scope": 0, "size": 2}
 
 
 @pytest.mark.parametrize("keys", [[], [None, None]])
@@ -366,7 +366,7 @@ def test_a_registry_that_begins_to_lie_keeps_nothing(sim, shell, manifest, tmp_p
     assert not out.exists()
     # What was trusted stays trusted: the honest state is still there.
     honest = summary(shell("filter", source, "-o", out, *FOR, "--offline", "--json"))
-    assert (honest["kept"], honest["excluded"], honest["size"]) == (1, 1, 2)
+    assert (honest["kept"], honest["excluded"], honest["size"]) == (1, 1, 3)
 
 
 # As its users run it

@@ -45,6 +45,7 @@ def test_the_kinds_are_pinned() -> None:
         "acknowledged",
         "manifest_attested",
         "webhook_enrolled",
+        "snapshot_published",
     ]
 
 

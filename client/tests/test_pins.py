@@ -46,7 +46,7 @@ def test_a_pin_stays_while_the_registry_goes_on(sim, registry):
     assert said(registry.pinned(pin.size).moment()) == [True, True, False]
     told = pin.advance()
     assert told.removed == {FOR: [ONE]}
-    assert (told.before, said(pin.moment())) == (2, [False, True, False])
+    assert (told.before, said(pin.moment())) == (3, [False, True, False])
 
 
 def test_no_pin_advances_within_an_epoch(sim, registry):
@@ -63,7 +63,7 @@ def test_a_pin_that_cannot_advance_is_as_it_was(sim, registry):
     sim.forget_last(1)
     with pytest.raises(BadProof):
         pin.advance()
-    assert (pin.size, said(pin.moment())) == (2, [True, True, False])
+    assert (pin.size, said(pin.moment())) == (3, [True, True, False])
 
 
 def test_another_process_reads_the_same_size_and_holds_no_key(sim, registry, tmp_path):

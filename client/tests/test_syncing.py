@@ -1,5 +1,6 @@
 """Syncing with a real registry that lies in one way at a time, and the state it leaves."""
 
+import copy
 import hashlib
 import threading
 import time
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 
 import consentkit
 from consentkit import syncing
-from consentkit.errors import BadProof, BadSignature, Inconsistent, Stale, Unreachable
+from consentkit.entries import Kind
+from consentkit.errors import BadProof, BadSignature, Inconsistent, Malformed, Stale, Unreachable
 from consentkit.notes import Signer
 from consentkit.registry import Registry
 from consentkit.rows import Rows, changed
@@ -18,10 +20,10 @@ from consentkit.settings import Settings
 from consentkit.snapshots import read_page
 from consentkit.state import Damaged, Store
 from consentkit.syncing import sync
-from consentkit.testing import Simulator
+from consentkit.testing import Simulator, simulator
 from consentkit.testing import picture as digest
+from consentkit.testing.history import Act, rows_at
 from consentkit.testing.history import digest as digest_of
-from consentkit.testing.history import rows_at
 from consentkit.transport import Transport
 
 FOR = "ai_training"
@@ -46,7 +48,7 @@ def snapshots_taken(sim):
 
 def test_snapshot_and_delta_give_what_a_snapshot_gives(sim, synced, tmp_path):
     images = sim.grant([digest(i) for i in range(50)])
-    assert synced().size == 1
+    assert synced().size == 2
     for image in images[::3]:
         sim.withdraw(image)
     sim.grant([digest(i) for i in range(40, 60)])
@@ -61,7 +63,7 @@ def test_snapshot_and_delta_give_what_a_snapshot_gives(sim, synced, tmp_path):
 
 def test_a_home_that_is_named_like_a_partition(sim, tmp_path):
     sim.grant(digest(0))
-    assert Registry(sim.url, sim.key, log_key=sim.log_key, home=tmp_path / "run=5").sync().size == 1
+    assert Registry(sim.url, sim.key, log_key=sim.log_key, home=tmp_path / "run=5").sync().size == 2
 
 
 def test_an_empty_registry_is_synced(sim, synced):
@@ -96,7 +98,7 @@ def test_a_log_of_many_tiles_is_followed(sim, synced):
     synced()
     for number in range(300):
         sim.grant(digest(number))
-    assert synced().size == 303
+    assert synced().size == 304
 
 
 @pytest.mark.parametrize(
@@ -105,6 +107,7 @@ def test_a_log_of_many_tiles_is_followed(sim, synced):
         (BadProof, Simulator.corrupt_part),
         (BadProof, Simulator.swap_columns),
         (BadProof, Simulator.lie_in_close),
+        (BadProof, Simulator.show_another_list),
         (Unreachable, Simulator.cut_part),
         (Unreachable, lambda sim: sim.answer(500)),
         (Unreachable, lambda sim: sim.answer(403)),
@@ -120,7 +123,84 @@ def test_a_first_sync_with_a_liar_stores_nothing(sim, synced, error, lie):
         synced()
     assert synced.store.load(sim.signer.verifier) is None
     sim.tell_the_truth()
+    assert synced().size == sim.size
+
+
+@pytest.mark.parametrize(
+    ("error", "spoil"),
+    [
+        (Malformed, lambda answer: answer.pop("logged")),
+        (Malformed, lambda answer: answer["logged"].pop("salt")),
+        (Malformed, lambda answer: answer["logged"].update(salt="00")),
+        (BadProof, lambda answer: answer["logged"].update(salt="0" * 64)),
+        (BadProof, lambda answer: answer["logged"].update(index=answer["size"] - 1)),
+        (BadProof, lambda answer: answer["logged"].update(index=answer["size"] + 1)),
+        (BadProof, lambda answer: answer["logged"].update(index=10**12)),
+    ],
+)
+def test_a_snapshot_that_the_log_does_not_hold_is_refused(sim, synced, error, spoil):
+    sim.grant([digest(0)])
+    answer = sim.snapshot()
+    honest = copy.deepcopy(answer)
+    spoil(answer)
+    with pytest.raises(error):
+        synced()
+    assert synced.store.load(sim.signer.verifier) is None
+    answer |= honest
     assert synced().size == 2
+
+
+def test_another_kind_of_entry_is_no_snapshot(sim, synced, monkeypatch):
+    """Its item says all the right words, under a kind that says another thing."""
+    monkeypatch.setattr(simulator, "PUBLISHED", Kind.NOTICE_PUBLISHED)
+    sim.grant([digest(0)])
+    answer = sim.snapshot()
+    monkeypatch.undo()
+    assert answer is sim.snapshot()
+    with pytest.raises(BadProof, match="another snapshot"):
+        synced()
+
+
+def test_a_leaf_that_the_checkpoint_does_not_cover_is_refused(sim, synced, monkeypatch):
+    """Entries and tiles are made up for this client alone, and fit its list; only the signed root does not."""
+    sim.grant([digest(0)])
+    granted, offered = list(sim._acts), sim.snapshot()
+    with monkeypatch.context() as others:
+        others.setattr(sim, "_acts", [*granted, Act(Kind.NOTICE_PUBLISHED, 0, {})])
+        shown_to_others = sim.checkpoint()
+    with monkeypatch.context() as mine:
+        mine.setattr(sim, "checkpoint", lambda: shown_to_others)
+        mine.setattr(sim, "snapshot", lambda: offered)
+        with pytest.raises(BadProof):
+            synced()
+    assert synced.store.load(sim.signer.verifier) is None
+    assert synced().size == 2
+
+
+def test_an_entry_before_the_size_that_it_pins_is_refused(sim, synced, monkeypatch):
+    """Its snapshot would be of entries that did not exist yet."""
+    sim.grant([digest(0)])
+    size = sim.size
+    with monkeypatch.context() as early:
+        early.setattr(Simulator, "size", property(lambda sim: len(sim._acts) + (len(sim._acts) == size)))
+        answer = sim.snapshot()
+    answer["logged"]["index"] = size
+    assert answer["size"] == size + 1
+    monkeypatch.setattr(sim, "snapshot", lambda: answer)
+    with pytest.raises(BadProof, match="not in the log under"):
+        synced()
+
+
+@pytest.mark.parametrize(("before", "behind"), [(1, 1), (254, 0), (255, 1), (256, 0), (254, 3), (3, 600)])
+def test_the_entry_is_found_wherever_it_is(sim, synced, monkeypatch, before, behind):
+    """In the last bundle, which is not full, and in one before it."""
+    for number in range(before):
+        sim.grant([digest(number)])
+    offered = sim.snapshot()
+    monkeypatch.setattr(sim, "snapshot", lambda: offered)
+    for number in range(behind):
+        sim.grant([digest(before + number)])
+    assert (len(synced().rows), synced().size) == (before + behind, before + 1 + behind)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +233,7 @@ def test_entries_not_yet_signed_are_waited_for(sim, synced, monkeypatch):
     synced()
     sim.publish_after = 0.6
     sim.grant([digest(0)])
-    assert synced().size == 1
+    assert synced().size == 2
     monkeypatch.setattr(syncing, "COVERED_WITHIN", 0.3)
     sim.publish_after = 60
     sim.grant([digest(1)])
@@ -192,7 +272,7 @@ def test_what_a_crash_left_is_removed(sim, synced):
     synced()
     (synced.store.folder / "rows.part").write_bytes(b"half")
     (synced.store.folder / ("0" * 64 + ".arrow")).write_bytes(b"never named")
-    assert synced.store.load(sim.signer.verifier).size == 1
+    assert synced.store.load(sim.signer.verifier).size == 2
     sim.grant([digest(1)])
     synced()
     assert sorted(path.suffix for path in synced.store.folder.iterdir()) == ["", ".arrow", ".json"]

@@ -1,7 +1,8 @@
 """Snapshots: a feed as immutable Parquet files, with a signed list of them.
 
-Order: rows are written to files that nobody knows; each is synced and renamed to its SHA-256; then the list is signed
-and its row stored. A crash leaves files without a list, which pruning removes. Memory does not grow with the rows.
+Order: rows are written to files that nobody knows; each is synced and renamed to its SHA-256; then the act that
+publishes signs and records the list. A crash leaves files without a list, which pruning removes. Memory does not grow
+with the rows.
 """
 
 import hashlib
@@ -17,19 +18,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
 
 from consent.errors import CursorAltered, ResyncRequired
-from consent.exclusions.cursors import Cursor, parse
-from consent.exclusions.feed import Feed, Totals, close, columns, totals
+from consent.exclusions.cursors import parse
+from consent.exclusions.feed import Feed, Totals, columns, totals
 from consent.models import Snapshot
 from consent.rules.reasons import Reason, wire
-from consentkit.closes import Part, PartList, open_close, open_list, sign_list
+from consentkit.closes import Part, open_close, open_list
+from consentkit.published import Logged
 from consentkit.scopes import wire_code
 from registry.errors import NotFound
 from registry.log.readiness import LogInDoubt, doubt_since, kept_outside
-from registry.log.signer import signer, verifier
+from registry.log.signer import verifier
+from registry.models import Entry, Opening
 from registry.reads.size import at_one_size
 
 OFFERED: Final = timedelta(hours=1)
@@ -51,30 +54,38 @@ _TRAILER: Final = b"\xff\xff"
 
 @dataclass(frozen=True)
 class Offer:
-    """A snapshot: the size at which it is true, its parts, and the two notes that sign them."""
+    """A snapshot: the size at which it is true, its parts, the two notes that sign them, and where the log holds it."""
 
     size: int
     parts: tuple[Part, ...]
     list: str
     close: str
+    logged: Logged
 
 
-def offer(feed: Feed, *, at: datetime) -> Offer:
-    """The newest snapshot if nothing in the feed has changed since and it is not an hour old, else a fresh one.
+@dataclass(frozen=True)
+class Built:
+    """Files of rows, and what they add up to at this size. Nobody was told of them yet."""
 
-    Raises LogInDoubt. One builds at a time for each feed; whoever waits finds what the other has built.
+    size: int
+    parts: tuple[Part, ...]
+    totals: Totals
+
+
+def newest_or_built(feed: Feed, *, at: datetime) -> Offer | Built:
+    """The newest snapshot if nothing in the feed has changed since and it is not an hour old, else fresh files.
+
+    Raises LogInDoubt. To be called by who is `alone`.
     """
-    with _alone(feed):
-        kept = kept_outside()
-        with at_one_size() as size:
-            if doubted := doubt_since(kept, at=at):
-                raise LogInDoubt(doubted.reason)
-            now = totals(feed)
-            known = _newest(feed, since=at - OFFERED)
-            if known is not None and _unchanged(known, now) and _still_leads_on(known, feed):
-                return known
-            parts = tuple(_part(feed, prefix) for prefix in _prefixes(now.count))
-        return _publish(feed, parts, now, size, at)
+    kept = kept_outside()
+    with at_one_size() as size:
+        if doubted := doubt_since(kept, at=at):
+            raise LogInDoubt(doubted.reason)
+        now = totals(feed)
+        known = _newest(feed, since=at - OFFERED)
+        if known is not None and _unchanged(known, now) and _still_leads_on(known, feed):
+            return known
+        return Built(size, tuple(_part(feed, prefix) for prefix in _prefixes(now.count)), now)
 
 
 def part(feed: Feed, *, sha256: str, at: datetime) -> Path:
@@ -86,8 +97,11 @@ def part(feed: Feed, *, sha256: str, at: datetime) -> Path:
     return path
 
 
-class _alone:  # noqa: N801 - reads as a statement
-    """Hold this feed's advisory lock; a wait ends with the database's lock timeout."""
+class alone:  # noqa: N801 - reads as a statement
+    """Hold this feed's advisory lock; a wait ends with the database's lock timeout.
+
+    One builds at a time for each feed; whoever waits finds what the other has published.
+    """
 
     def __init__(self, feed: Feed) -> None:
         self._keys = [ADVISORY_LOCK, int.from_bytes(feed.identity[:4], "big", signed=True)]
@@ -109,7 +123,9 @@ def _newest(feed: Feed, *, since: datetime) -> Offer | None:
     found = Snapshot.objects.filter(_of(feed), built_at__gt=since).order_by("-built_at", "-size").first()
     if found is None:
         return None
-    return Offer(found.size, open_list(found.parts, verifier()).parts, found.parts, found.close)
+    opening = Opening.objects.get(act=found.act)
+    logged = Logged(Entry.objects.get(act=found.act).index, bytes(opening.salt))
+    return Offer(found.size, open_list(found.parts, verifier()).parts, found.parts, found.close, logged)
 
 
 def _unchanged(known: Offer, now: Totals) -> bool:
@@ -134,32 +150,7 @@ def _prefixes(rows: int) -> list[str]:
     return [f"{number:0{digits}x}" if digits else "" for number in range(16**digits)]
 
 
-def _publish(feed: Feed, parts: tuple[Part, ...], of: Totals, size: int, at: datetime) -> Offer:
-    listed = PartList(str(feed.collection), feed.audience, feed.purposes, size, parts)
-    made = Offer(
-        size,
-        parts,
-        sign_list(listed, signer()),
-        close(of, size=size, cursor=Cursor(size).encode(feed), at=at),
-    )
-    _store(feed, made, at)
-    _prune(at)
-    return made
-
-
-@transaction.atomic(durable=True)
-def _store(feed: Feed, made: Offer, at: datetime) -> None:
-    Snapshot(
-        collection_id=feed.collection,
-        scopes=feed.bits,
-        size=made.size,
-        parts=made.list,
-        close=made.close,
-        built_at=at,
-    ).save(force_insert=True)
-
-
-def _prune(at: datetime) -> None:
+def prune(at: datetime) -> None:
     """Lists first, then the files that no list names and that are not being made just now."""
     Snapshot.objects.filter(built_at__lte=at - KEPT).delete()
     named = {each.sha256 for note in _notes() for each in open_list(note, verifier()).parts}

@@ -2,10 +2,10 @@
 
 from consent.exclusions.deltas import Delta, delta
 from consent.exclusions.feed import Feed
-from consent.exclusions.snapshots import Offer, offer, part
+from consent.exclusions.snapshots import part
 from consent.reads.pipelines import Asker
 
-__all__ = ["Delta", "Feed", "Offer", "delta", "feed_of", "offer", "part"]
+__all__ = ["Delta", "Feed", "delta", "feed_of", "part"]
 
 
 def feed_of(asker: Asker) -> Feed:

@@ -1,14 +1,16 @@
 """The rows against the log: standings, totals and states, replayed from the openings and compared (law 5)."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 from uuid import UUID
 
 from consent.exclusions.facts import Row, rows
-from consent.exclusions.fold import Folded, fold
+from consent.exclusions.fold import Folded, Opened, fold
 from consent.exclusions.openings import acts
 from consent.exclusions.standings import digests, stored
 from consent.models import FeedTotal, Standing
+from consentkit.published import WHAT
 from consentkit.scopes import FEED_MODULUS
 from registry.reads.size import at_one_size
 
@@ -18,10 +20,29 @@ PAGE = 5_000
 def differences() -> Iterator[str]:
     """Each difference in words; none when rows and log tell one story. One size for all of it."""
     with at_one_size() as size:
-        folded = fold(acts(size))
+        published: list[Mapping[str, Any]] = []
+        folded = fold(_noting(acts(size), published))
         yield from _standings(folded)
         yield from _states(folded)
         yield from _totals(folded)
+        yield from _snapshots(published)
+
+
+def _noting(read: Iterable[Opened], published: list[Mapping[str, Any]]) -> Iterator[Opened]:
+    """The acts as they come, while the items of published snapshots are kept: the log is read once."""
+    for opened in read:
+        published.extend(item for item in opened.items if item["what"] == WHAT)
+        yield opened
+
+
+def _snapshots(published: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Of one feed at one size there is one list: two would be what two pipelines were shown."""
+    seen: set[str] = set()
+    for item in published:
+        of = f"collection {item['collection']}, {item['audience']}, {', '.join(item['purposes'])}, size {item['size']}"
+        if of in seen:
+            yield f"{of}: two snapshots were published"
+        seen.add(of)
 
 
 def _standings(folded: Mapping[UUID, Folded]) -> Iterator[str]:

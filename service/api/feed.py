@@ -4,10 +4,12 @@ from dataclasses import asdict
 from typing import ClassVar, Final
 
 from django.http import HttpResponse, HttpResponseBase
+from django.utils import timezone
 from rest_framework.request import Request
 
 from consent.acts.acknowledge_sync import acknowledge_sync
-from consent.reads.feed import delta, feed_of, offer, part
+from consent.acts.publish_snapshot import publish_snapshot
+from consent.reads.feed import delta, feed_of, part
 from service.api import described as d
 from service.api import examples
 from service.api.doors import PAGE, PipelineDoor, answer
@@ -27,6 +29,7 @@ SNAPSHOT: Final = d.shown(
             "parts": d.many(PART),
             "list": d.TEXT,
             "close": d.TEXT,
+            "logged": d.thing({"index": d.WHOLE, "salt": d.DIGEST}),
         }
     ),
     {
@@ -36,6 +39,7 @@ SNAPSHOT: Final = d.shown(
         "parts": [{"prefix": "", "sha256": examples.SHA256, "bytes": 5_120, "rows": 64}],
         "list": NOTE,
         "close": NOTE,
+        "logged": {"index": examples.SIZE, "salt": examples.SHA256},
     },
 )
 ROW: Final = {
@@ -68,7 +72,7 @@ class Snapshot(PipelineDoor):
     @d.described("snapshot", "A signed list of immutable parts.", answers={200: SNAPSHOT, 304: None})
     def get(self, request: Request) -> HttpResponse:
         feed = feed_of(self.asker)
-        found = offer(feed, at=self.at)
+        found = publish_snapshot(feed, clock=timezone.now)
         headers = {"ETag": f'"{found.size}-{feed.bits:x}"', "Cache-Control": "private, no-cache"}
         if headers["ETag"] in _tags(request):
             return HttpResponse(status=304, headers=headers)
@@ -79,6 +83,7 @@ class Snapshot(PipelineDoor):
             "parts": [asdict(each) for each in found.parts],
             "list": found.list,
             "close": found.close,
+            "logged": found.logged.sent(),
         }
         return answer(body, headers=headers)
 

@@ -11,14 +11,19 @@ import pyarrow.parquet as pq
 import pytest
 from pytest_django import Settings
 
+from consent.acts.publish_snapshot import publish_snapshot
 from consent.exclusions import deltas, snapshots
 from consent.exclusions.cursors import Cursor
 from consent.exclusions.feed import Feed
 from consent.models import Pipeline
 from consentkit.closes import Close, open_close, open_list
+from consentkit.errors import BadProof
+from consentkit.published import particulars, require_leaf
 from consentkit.scopes import FEED_MODULUS, row_digest, scope
 from registry.log import outside
+from registry.log.readiness import LONGEST_WAIT
 from registry.log.signer import verifier
+from registry.models import Entry
 from tests.api.conftest import Doors, slug
 from tests.world import World, digest_of
 
@@ -88,7 +93,7 @@ def test_a_snapshot_holds_every_row_and_its_close_adds_up(world: World, doors: D
     story(world)
     rows, close, answer = snapshot(doors, doors.key(*PURPOSES))
     assert (len(rows), digest(rows.values())) == (close.count, close.digest)
-    assert list(answer) == ["size", "audience", "purposes", "parts", "list", "close"]
+    assert list(answer) == ["size", "audience", "purposes", "parts", "list", "close", "logged"]
     assert close.not_after - close.issued_at == 7 * 86_400
     assert (answer["audience"], answer["purposes"]) == ("research", list(PURPOSES))
     assert {row["ai_training_reason"] for row in rows.values()} == {None, "wait", "not_covered", "unknown"}
@@ -145,6 +150,39 @@ def test_law_2_an_offered_snapshot_never_outlives_a_withdrawal(world: World, doo
     assert rows[str(image)]["ai_training_reason"] == "remove"
     assert close.size == taken.index + 1
     assert doors.get("snapshot", key, If_None_Match=first.headers["ETag"]).status_code == 200
+
+
+def test_a_published_snapshot_is_in_the_log_once(world: World, doors: Doors) -> None:
+    key = doors.key(*PURPOSES)
+    story(world)
+    before = Entry.objects.count()
+    rows, close, answer = snapshot(doors, key)
+    listed = open_list(answer["list"], verifier())
+    assert (listed.size, answer["logged"]["index"], Entry.objects.count()) == (before, before, before + 1)
+    said = particulars(answer["list"], listed, close)
+    salt = bytes.fromhex(answer["logged"]["salt"])
+    require_leaf(bytes(Entry.objects.get(index=before).leaf), salt=salt, said=said)
+    with pytest.raises(BadProof):
+        require_leaf(bytes(Entry.objects.get(index=before).leaf), salt=salt, said=said | {"count": len(rows) + 1})
+    # Its own entry changes no row: neither this key nor another of the same scopes has one built anew.
+    assert snapshot(doors, key)[2] == answer
+    assert snapshot(doors, doors.key(*PURPOSES))[2] == answer
+    assert doors.get(f"deltas?from={close.cursor}", key).json()["rows"] == []
+    assert Entry.objects.count() == before + 2  # the second key
+    world.withdraw(world.person("ines"))
+    again = snapshot(doors, key)[2]
+    assert again["logged"]["index"] == again["size"] == Entry.objects.count() - 1
+
+
+def test_law_9_a_snapshot_that_took_long_is_no_entry_that_waits_long(world: World) -> None:
+    """Else each build of half a minute would have every permission read unknown until the checkpoint over it."""
+    begun = world.at
+    ended = begun + 2 * LONGEST_WAIT
+    times = iter([begun, ended])
+    feed = Feed(world.collection, PURPOSES, "research")
+    made = publish_snapshot(feed, clock=lambda: next(times))
+    assert Entry.objects.get(index=made.logged.index).recorded_at == ended
+    assert open_close(made.close, verifier()).issued_at == int(begun.timestamp())
 
 
 def test_parts_are_cut_by_prefix(world: World, doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:

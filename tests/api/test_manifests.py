@@ -139,7 +139,7 @@ def test_bad_bodies_have_their_refusals(world: World, doors: Doors, subtests: py
         "a number": ({**good, "keys": [1]}, 422, "field-invalid"),
         "no note": ({**good, "statement": "hello"}, 422, "statement-malformed"),
         "half a surrogate": ({**good, "statement": "\ud800"}, 422, "text-invalid"),
-        "altered": ({**good, "statement": good["statement"].replace("face", "cafe")}, 422, "statement-unsigned"),
+        "altered": ({**good, "statement": good["statement"].replace("face-1", "face-2")}, 422, "statement-unsigned"),
         "unknown purpose": (body(keys, purpose="x"), 422, "purpose-unknown"),
         "a purpose of others": (body(keys, purpose="evaluation"), 403, "scope-missing"),
         "ahead": (body(keys, size=head_size() + 1), 422, "size-ahead"),

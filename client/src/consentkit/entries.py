@@ -41,6 +41,7 @@ class Kind(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     MANIFEST_ATTESTED = "manifest_attested"
     WEBHOOK_ENROLLED = "webhook_enrolled"
+    SNAPSHOT_PUBLISHED = "snapshot_published"
 
 
 @dataclass(frozen=True)

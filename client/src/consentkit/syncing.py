@@ -1,23 +1,25 @@
 """Brings the synced state forward: checkpoint, consistency, then snapshot and deltas. All of it, or none.
 
   1 the checkpoint extends the trusted one   2 deltas from the state's cursor   3 on drift, a snapshot and its deltas
-  4 a checkpoint covers the close            5 the state replaces the old one
+  4 a checkpoint covers the close, and the log under it holds the snapshot   5 the state replaces the old one
 A crash or refusal before 5 leaves the old state as it was.
 """
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, Self
 
-from consentkit import canonical, snapshots, tiles
+from consentkit import canonical, merkle, published, snapshots, tiles
 from consentkit.closes import Close, PartList, open_list
 from consentkit.errors import BadProof, Inconsistent, Malformed
 from consentkit.merkle import Hashes
 from consentkit.notes import Verifier
+from consentkit.published import Logged
 from consentkit.rows import Rows, changed
 from consentkit.state import Notes, State, Store
 from consentkit.transport import Refused, Transport
@@ -39,6 +41,15 @@ class _Drift(Exception):
 
 
 @dataclass(frozen=True)
+class _Entry:
+    """What the log must hold of a snapshot of this size, and where."""
+
+    logged: Logged
+    particulars: dict[str, Any]
+    size: int
+
+
+@dataclass(frozen=True)
 class _Feed:
     """Rows with the notes that close them: not yet accepted."""
 
@@ -47,6 +58,8 @@ class _Feed:
     parts: PartList
     close_note: str
     parts_note: str
+    entry: _Entry | None = None
+    """Of a fresh snapshot only."""
 
     @classmethod
     def of(cls, state: State) -> Self:
@@ -63,6 +76,8 @@ def sync(transport: Transport, store: Store, verifier: Verifier, *, clock: Clock
         trust, checkpoint = _advance(transport, trust)
         feed = _newest(transport, old, trust=trust, scratch=store.folder, clock=clock)
         trust, checkpoint = _cover(transport, trust, checkpoint, close=feed.close)
+        if feed.entry is not None:
+            _require_logged(transport, trust, feed.entry)
         _require_one_feed(old, feed)
         trust = trust.accepted(feed.close)
         state = State(feed.rows, feed.close, feed.parts, trust, Notes(checkpoint, feed.close_note, feed.parts_note))
@@ -80,16 +95,19 @@ def _advance(transport: Transport, trust: Trust) -> tuple[Trust, str]:
 
 def _hashes(transport: Transport, size: int) -> Hashes:
     def read(level: int, index: int) -> bytes:
-        width = tiles.width_of(level, index, size=size)
-        try:
-            return transport.log(tiles.path(level, index, width))
-        except Refused as refused:
-            # A partial tile may be gone once it is full (tlog-tiles).
-            if refused.status != HTTPStatus.NOT_FOUND or width == tiles.TILE_WIDTH:
-                raise
-            return transport.log(tiles.path(level, index))
+        return _or_full(transport, partial(tiles.path, level), index, width=tiles.width_of(level, index, size=size))
 
     return tiles.TiledHashes(read, size=size)
+
+
+def _or_full(transport: Transport, path: Callable[[int, int], str], index: int, *, width: int) -> bytes:
+    """A file of the log. A partial one may be gone once it is full (tlog-tiles)."""
+    try:
+        return transport.log(path(index, width))
+    except Refused as refused:
+        if refused.status != HTTPStatus.NOT_FOUND or width == tiles.TILE_WIDTH:
+            raise
+        return transport.log(path(index, tiles.TILE_WIDTH))
 
 
 def _cover(transport: Transport, trust: Trust, checkpoint: str, *, close: Close) -> tuple[Trust, str]:
@@ -99,6 +117,32 @@ def _cover(transport: Transport, trust: Trust, checkpoint: str, *, close: Close)
         time.sleep(_ASK_AGAIN)
         trust, checkpoint = _advance(transport, trust)
     return trust, checkpoint
+
+
+def _require_logged(transport: Transport, trust: Trust, entry: _Entry) -> None:
+    """The log under the trusted checkpoint holds this snapshot, after the entries of which it is true."""
+    index, checkpoint = entry.logged.index, trust.checkpoint
+    if checkpoint is None or not entry.size <= index < checkpoint.size:
+        raise BadProof("the snapshot is not in the log under the newest checkpoint: ask the registry's operator")
+    leaf = _leaf(transport, index, size=checkpoint.size)
+    merkle.verify_inclusion(
+        merkle.leaf_hash(leaf),
+        index=index,
+        size=checkpoint.size,
+        path=merkle.inclusion_path(index, checkpoint.size, _hashes(transport, checkpoint.size)),
+        root=checkpoint.root,
+    )
+    published.require_leaf(leaf, salt=entry.logged.salt, said=entry.particulars)
+
+
+def _leaf(transport: Transport, index: int, *, size: int) -> bytes:
+    number, position = divmod(index, tiles.TILE_WIDTH)
+    leaves = tiles.decode_bundle(
+        _or_full(transport, tiles.entries_path, number, width=tiles.width_of(0, number, size=size))
+    )
+    if position >= len(leaves):
+        raise BadProof("the log's bundle of entries is not whole: ask the registry's operator")
+    return leaves[position]
 
 
 # The feed
@@ -169,7 +213,9 @@ def _snapshot(transport: Transport, *, trust: Trust, scratch: Path, clock: Clock
     rows = _parts(transport, parts, scratch=scratch)
     if len(rows) != close.count or rows.digest() != int(close.digest, 16):
         raise BadProof("the snapshot is not what was signed: its digest or count differ. Ask the registry's operator")
-    return _Feed(rows, close, parts, close_note, parts_note)
+    said = published.particulars(parts_note, parts, close)
+    entry = _Entry(Logged.read(answer.get("logged")), said, parts.size)
+    return _Feed(rows, close, parts, close_note, parts_note, entry)
 
 
 def _parts(transport: Transport, listed: PartList, *, scratch: Path) -> Rows:

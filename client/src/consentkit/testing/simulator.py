@@ -15,10 +15,11 @@ from uuid import UUID, uuid4
 
 from consentkit import canonical, merkle, tiles
 from consentkit.checkpoints import Checkpoint, sign_checkpoint
-from consentkit.closes import Close, Part, PartList, sign_close, sign_list
+from consentkit.closes import Close, Part, PartList, open_close, sign_close, sign_list
 from consentkit.entries import SALT_BYTES, Kind, Leaf, commitment
 from consentkit.errors import Malformed
 from consentkit.notes import Signer
+from consentkit.published import WHAT, Logged, particulars
 from consentkit.receipts import OpenedItem, Receipt
 from consentkit.testing import attested
 from consentkit.testing.copies import Copies
@@ -29,6 +30,7 @@ from consentkit.testing.server import door
 
 TERM: Final = 604_800
 LEASE: Final = 900
+PUBLISHED: Final = Kind.SNAPSHOT_PUBLISHED
 YEAR: Final = 365 * 86_400
 
 
@@ -36,7 +38,8 @@ class Simulator:
     """One registry with one collection and one key. Use it in a `with`; it is at `url` until the end.
 
     Everything it says is true until a method makes it lie: `forget_last`, `fork`, `go_stale`,
-    `drop_row_from_delta`, `corrupt_part`, `cut_part`, `swap_columns`, `lie_in_close`, `spoil_matches`, `answer`.
+    `drop_row_from_delta`, `corrupt_part`, `cut_part`, `swap_columns`, `lie_in_close`, `show_another_list`,
+    `spoil_matches`, `answer`.
     """
 
     def __init__(
@@ -59,6 +62,7 @@ class Simulator:
         self._public: list[float] = []
         self._parts: dict[str, bytes] = {}
         self._salts: dict[int, bytes] = {}
+        self._offered: tuple[Any, dict[str, Any]] | None = None
         self._shift = 0
         self._faults: set[str] = set()
         self._status: int | None = None
@@ -169,6 +173,10 @@ class Simulator:
         """Signs closes with a digest of other rows."""
         self._faults.add("lie")
 
+    def show_another_list(self) -> None:
+        """Signs snapshots whose lists are not those that its log holds."""
+        self._faults.add("another")
+
     def spoil_matches(self, spoil: Callable[[dict[str, Any]], object]) -> None:
         """Changes each answer about matches in place, before it is sent."""
         self._spoil = spoil
@@ -209,20 +217,36 @@ class Simulator:
         return tiles.encode_bundle(act.leaf for act in acts)
 
     def snapshot(self) -> dict[str, Any]:
-        """All rows, as one signed part."""
+        """All rows, as one signed part; the same until something happens, and in the log."""
+        how = [*self._faults, self._shift, *self.purposes, self.audience]
+        if self._offered is None or self._offered[0] != (self.size, how):
+            made = self._snapshot()  # its entry is one more
+            self._offered = (self.size, how), made
+        return self._offered[1]
+
+    def _snapshot(self) -> dict[str, Any]:
         rows = sorted(rows_at(self._acts).values(), key=lambda row: (row.sha256, row.image.bytes))
         data = parquet(rows, purposes=self.purposes, swapped="swap" in self._faults)
         part = Part("", hashlib.sha256(data).hexdigest(), len(data), len(rows))
         self._parts[part.sha256] = data
         listed = PartList(self._collection, self.audience, self.purposes, self.size, (part,))
+        size, note, close = self.size, sign_list(listed, self.signer), self._close(rows)
         return {
-            "size": self.size,
+            "size": size,
             "audience": self.audience,
             "purposes": list(self.purposes),
             "parts": [{"prefix": "", "sha256": part.sha256, "bytes": part.bytes, "rows": part.rows}],
-            "list": sign_list(listed, self.signer),
-            "close": self._close(rows),
+            "list": note,
+            "close": close,
+            "logged": self._log_list(note, listed, open_close(close, self.signer.verifier)).sent(),
         }
+
+    def _log_list(self, note: str, listed: PartList, close: Close) -> Logged:
+        said = particulars(note + "!" * ("another" in self._faults), listed, close)
+        index, salt = self.size, secrets.token_bytes(SALT_BYTES)
+        committed = commitment(salt, canonical.encode({"what": WHAT, **said}))
+        self._record(Act(PUBLISHED, int(time.time()), {}, merkle.items_root([committed])))
+        return Logged(index, salt)
 
     def part(self, sha256: str) -> bytes:
         """The bytes of a part."""

@@ -42,6 +42,18 @@ class MoveRefused(Conflict):
     slug = "move-refused"
 
 
+class CollectionNotPublic(Conflict):
+    """Whoever brought its images was told that only those with a key read its list."""
+
+    slug = "collection-not-public"
+
+
+class CollectionHasImages(Conflict):
+    """It has images already, whose people were not told that everybody would read its list."""
+
+    slug = "collection-has-images"
+
+
 class Invalid(Refusal):
     """What was asked is understood and cannot be meant."""
 

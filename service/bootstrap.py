@@ -71,7 +71,6 @@ def furnish(controller: Controller, *, at: datetime) -> UUID | None:
             controller=controller.name,
             contact=controller.contact,
             source="Brought by the people shown, or by those who took the picture",
-            public=False,
         ),
         at=at,
     )

@@ -29,6 +29,14 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "The notice you named is not the one in force.",
         "Read `GET /api/v1/notices/current`, show it to the person, and grant again.",
     ),
+    "collection-not-public": (
+        "Only those with a key read this collection's list: so people were told when they agreed.",
+        "Ask for a key, or publish another collection.",
+    ),
+    "collection-has-images": (
+        "The people in its images agreed when only those with a key read its list.",
+        "Make a collection public before the first image comes.",
+    ),
     "no-notice": ("The collection has not published a notice, so nothing can be agreed to.", "Try again later."),
     "image-revoked": (
         "The registry or an authority took back the permission for this image.",

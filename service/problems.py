@@ -31,6 +31,8 @@ SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     # the core's refusals
     "not-found": (404, "No such thing"),
     "collection-unclear": (422, "Which collection?"),
+    "collection-not-public": (409, "The collection is not public"),
+    "collection-has-images": (409, "The collection has images already"),
     "log-in-doubt": (503, "The registry is in doubt about its log"),
     "fingerprints-in-doubt": (503, "The registry is in doubt about its fingerprints"),
     "notice-not-current": (409, "The notice has changed"),

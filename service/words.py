@@ -130,6 +130,7 @@ EVENT: Final[Mapping[Kind, Words]] = {
     Kind.MANIFEST_ATTESTED: gettext_lazy("An organisation said what it used for a model."),
     Kind.WEBHOOK_ENROLLED: gettext_lazy("An organisation named where it is told of changes."),
     Kind.SNAPSHOT_PUBLISHED: gettext_lazy("A list of all permissions was published."),
+    Kind.COLLECTION_MADE_PUBLIC: gettext_lazy("The list of permissions was opened to everybody."),
     Kind.PERSON_ENROLLED: gettext_lazy("You joined the registry."),
     Kind.STEWARD_ENROLLED: gettext_lazy("You became a steward."),
     Kind.PIPELINE_ENROLLED: gettext_lazy("An organisation was given access."),

@@ -33,7 +33,7 @@ from consent.models import (
 from consent.reads.replay import differences
 from registry.log.fsck import faults
 from registry.log.signer import verifier
-from registry.models import Account, Checkpoint, Commitment, Entry, Image, LogHead, Opening, Person, Tile
+from registry.models import Account, Checkpoint, Collection, Commitment, Entry, Image, LogHead, Opening, Person, Tile
 from tests import oracle
 from tests.oracle import Happened
 
@@ -60,6 +60,7 @@ def check_world() -> None:
     _whoever_used_it_is_told(entries)
     _webhooks_are_where_they_say(entries, story)
     _snapshots_are_what_was_published(entries, story)
+    _the_public_was_public_first(story)
     assert list(faults()) == []
     assert list(differences()) == []
 
@@ -315,3 +316,19 @@ def _sum(item: oracle.Item, story: Sequence[Happened]) -> tuple[int, int]:
             scope = oracle.SCOPES.index((purpose, item["audience"]))
             total += oracle.row_digest(UUID(one["image"]).bytes, bytes.fromhex(one["sha256"]), scope, standing[scope])
     return len(of), total % 2**256
+
+
+def _the_public_was_public_first(story: Sequence[Happened]) -> None:
+    """Each public collection by one entry, before the first of its images."""
+    public, filled = dict[str, bool](), set[str]()
+    for item in (item for happened in story for item in happened.items):
+        match item["what"]:
+            case "collection_opened":
+                public[item["collection"]] = False
+            case "collection_made_public":
+                assert item["collection"] not in filled
+                assert not public[item["collection"]]
+                public[item["collection"]] = True
+            case "submitted":
+                filled.add(item["collection"])
+    assert {str(each.id): each.public for each in Collection.objects.all()} == public

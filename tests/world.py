@@ -316,7 +316,7 @@ class World:
 
 def opened_collection(name: str, *, at: datetime) -> UUID:
     """Another collection, without a notice."""
-    particulars = Particulars(name, f"{name} Institute", "contact@example.org", "portal", public=False)
+    particulars = Particulars(name, f"{name} Institute", "contact@example.org", "portal")
     collection, _ = open_collection(particulars, at=at)
     return UUID(str(collection.id))
 

@@ -14,7 +14,7 @@ import pytest
 
 from consentkit import __version__, canonical, merkle, scopes
 from consentkit.checkpoints import Checkpoint, sign_checkpoint
-from consentkit.cli.purposes import Purpose
+from consentkit.cli.purposes import Audience, Purpose
 from consentkit.entries import Kind, Leaf, commitment
 from consentkit.notes import Signer
 from consentkit.receipts import OpenedItem, Receipt
@@ -99,6 +99,7 @@ def test_a_lease_that_is_over_is_stale(sim, shell):
 
 def test_the_purposes_are_those_of_the_formats():
     assert tuple(Purpose) == scopes.PURPOSES
+    assert tuple(Audience) == scopes.AUDIENCES
 
 
 # sync and filter

@@ -46,6 +46,7 @@ def test_the_kinds_are_pinned() -> None:
         "manifest_attested",
         "webhook_enrolled",
         "snapshot_published",
+        "collection_made_public",
     ]
 
 

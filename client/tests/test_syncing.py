@@ -13,6 +13,7 @@ import consentkit
 from consentkit import syncing
 from consentkit.entries import Kind
 from consentkit.errors import BadProof, BadSignature, Inconsistent, Malformed, Stale, Unreachable
+from consentkit.feeds import KeyedFeed
 from consentkit.notes import Signer
 from consentkit.registry import Registry
 from consentkit.rows import Rows, changed
@@ -36,7 +37,7 @@ def synced(sim, tmp_path):
 
     def once(clock=time.time):
         with Transport(sim.url, key=sim.key) as transport:
-            return sync(transport, store, sim.signer.verifier, clock=clock)
+            return sync(KeyedFeed(transport), store, sim.signer.verifier, clock=clock)
 
     once.store = store
     return once
@@ -55,7 +56,7 @@ def test_snapshot_and_delta_give_what_a_snapshot_gives(sim, synced, tmp_path):
     followed = synced()
     assert snapshots_taken(sim) == 1
     with Transport(sim.url, key=sim.key) as transport:
-        fresh = sync(transport, Store(tmp_path / "other", url=sim.url, key=sim.key), sim.signer.verifier)
+        fresh = sync(KeyedFeed(transport), Store(tmp_path / "other", url=sim.url, key=sim.key), sim.signer.verifier)
     for name in ("sha256", "image", "until", "reason"):
         assert (getattr(followed.rows, name) == getattr(fresh.rows, name)).all()
     assert followed.rows.digest() == int(fresh.close.digest, 16)

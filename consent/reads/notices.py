@@ -11,13 +11,17 @@ from registry.models import Collection
 
 @dataclass(frozen=True)
 class Published:
-    """A published notice with its collection's controller and how to reach them."""
+    """A published notice with its collection's controller and how to reach them.
+
+    `public`: everybody may read the collection's list, and not only those with a key.
+    """
 
     id: UUID
     collection: UUID
     collection_name: str
     controller: str
     contact: str
+    public: bool
     version: int
     language: str
     text: str
@@ -43,6 +47,7 @@ def current_notice(collection: UUID | None = None) -> Published:
         collection_name=notice.collection.name,
         controller=notice.collection.controller,
         contact=notice.collection.contact,
+        public=notice.collection.public,
         version=notice.version,
         language=notice.language,
         text=notice.text,

@@ -19,12 +19,11 @@ class Particulars:
     controller: str
     contact: str
     source: str
-    public: bool
 
 
 @transaction.atomic(durable=True)
 def open_collection(particulars: Particulars, *, at: datetime) -> tuple[Collection, Recorded]:
-    """Open it; images, notices and pipelines can then belong to it."""
+    """Open it; images, notices and pipelines can then belong to it. Only those with a key read its list."""
     act = Act.begin(Kind.COLLECTION_OPENED, at=at)
     collection = Collection(opened_at=at, **vars(particulars))
     collection.save(force_insert=True)

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from consent.reads.pictures import Picture, pictures
 from consentkit.formats import FILE_BYTES, REJECTIONS
 from registry.acts.submit import Shown, Statement
+from registry.reads.collections import any_public
 from registry.rules.lifecycle import ImageState
 from service.portal.allowing import grantable
 from service.portal.contributor import contributor, person_of
@@ -92,7 +93,8 @@ def _add(request: HttpRequest, one_by_one: OneByOne) -> HttpResponse:
 
 
 def _page(request: HttpRequest, *, faults: dict[str, str], depicts: str, status: int) -> HttpResponse:
-    return render(request, "portal/add.html", {"faults": faults, "depicts": depicts, "most": FILES}, status=status)
+    shown = {"faults": faults, "depicts": depicts, "most": FILES, "public": any_public()}
+    return render(request, "portal/add.html", shown, status=status)
 
 
 def _faults(any_file: bool, depicts: str) -> dict[str, str]:  # noqa: FBT001 - one truth of the form

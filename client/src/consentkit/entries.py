@@ -42,6 +42,7 @@ class Kind(StrEnum):
     MANIFEST_ATTESTED = "manifest_attested"
     WEBHOOK_ENROLLED = "webhook_enrolled"
     SNAPSHOT_PUBLISHED = "snapshot_published"
+    COLLECTION_MADE_PUBLIC = "collection_made_public"
 
 
 @dataclass(frozen=True)

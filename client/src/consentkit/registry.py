@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,12 +15,15 @@ from consentkit import attesting, checks, matches, notifications, signing
 from consentkit.attesting import Affected, Attested, Run
 from consentkit.checks import Answer, By
 from consentkit.errors import Stale
+from consentkit.feeds import Feed, KeyedFeed, PlainFeed
 from consentkit.filtering import Judge
 from consentkit.matches import Match
 from consentkit.moments import Moment, decided
+from consentkit.notes import Verifier
 from consentkit.notifications import ManifestNotification, Notification
 from consentkit.pins import Kept, Pin
-from consentkit.settings import Settings
+from consentkit.scopes import AUDIENCES
+from consentkit.settings import Misuse, Settings, require_address
 from consentkit.state import State, Store
 from consentkit.syncing import sync
 from consentkit.transport import Transport
@@ -36,6 +40,9 @@ class Registry:
 
     `check` and `match` ask now. `is_allowed`, `mask` and `filter_allowed` work from the synced state, and sync it first
     whenever its last sync is older than `LEASE`; a sync that fails is their failure.
+
+    With `feed`, the address of a public collection's plain files, the state comes from there and needs no key;
+    `audience` says who asks, `research` or `commercial`. Otherwise the key says it.
     """
 
     def __init__(
@@ -45,8 +52,12 @@ class Registry:
         *,
         log_key: str | None = None,
         home: Path | str | None = None,
+        feed: str | None = None,
+        audience: str = "research",
     ) -> None:
         """Raises Misuse for a setting that cannot be used."""
+        if audience not in AUDIENCES:
+            raise Misuse(f"no such audience: {audience}; there are {' and '.join(AUDIENCES)}")
         given = {"CONSENTKIT_HOME": str(home)} if home is not None else {}
         settings = Settings.read({**_environment(), **given})
         self.settings = replace(
@@ -55,6 +66,8 @@ class Registry:
             key=settings.key if key is None else key,
             log_key=settings.log_key if log_key is None else log_key,
         )
+        self.feed = None if feed is None else require_address(feed.rstrip("/"), named="the feed")
+        self.audience = audience
         self._state: State | None = None
         self._synced = 0.0
         self._judges: dict[str, Judge] = {}
@@ -115,8 +128,8 @@ class Registry:
     def sync(self) -> State:
         """The newest state, stored. Raises Unreachable, Malformed, BadProof, Inconsistent or Stale."""
         verifier = self.settings.require_verifier()
-        with self._transport() as transport:
-            state = sync(transport, self._store(), verifier)
+        with self._source(verifier) as source:
+            state = sync(source, self._store(), verifier)
         require_young(state.close, max_age=self.settings.max_age, at=time.time())
         self._hold(state)
         return state
@@ -125,7 +138,7 @@ class Registry:
         """The state as last synced, without asking anybody. Raises Stale, or BadProof if it was changed."""
         state = self._store().load(self.settings.require_verifier())
         if state is None:
-            raise Stale("nothing is synced for this registry and key: run consentkit sync")
+            raise Stale("nothing is synced for this registry and key, or this feed: run consentkit sync")
         require_young(state.close, max_age=self.settings.max_age, at=time.time())
         return state
 
@@ -196,7 +209,20 @@ class Registry:
     def _transport(self) -> Transport:
         return Transport(self.settings.require_url(), key=self.settings.require_key())
 
+    @contextmanager
+    def _source(self, verifier: Verifier) -> Iterator[Feed]:
+        if self.feed is None:
+            with self._transport() as transport:
+                yield KeyedFeed(transport)
+        else:
+            with Transport(self.feed, plain=True) as transport:
+                yield PlainFeed(transport, verifier, audience=self.audience)
+
     def _store(self) -> Store:
+        if self.feed is not None:
+            # No key binds the rows to the notes: this machine's own secret does.
+            secret = signing.signer(self.settings.home).encode()
+            return Store(self.settings.home, url=f"{self.feed}\n{self.audience}", key=secret)
         return Store(self.settings.home, url=self.settings.require_url(), key=self.settings.require_key())
 
 

@@ -55,12 +55,9 @@ class Settings:
 
     def require_url(self) -> str:
         """The registry's address. Raises Misuse."""
-        parts = urlsplit(self.url)
         if not self.url:
             raise Misuse("CONSENTKIT_URL is not set: set it to the registry's address, as in http://127.0.0.1:8000")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
-            raise Misuse("CONSENTKIT_URL is not an address: it looks like https://registry.example")
-        return self.url
+        return require_address(self.url, named="CONSENTKIT_URL")
 
     def require_key(self) -> str:
         """The pipeline's key. Raises Unreachable: nobody answers without it."""
@@ -77,6 +74,14 @@ class Settings:
     def require_verifier(self) -> "Verifier":
         """The log's key. Raises Misuse."""
         return parse_log_key(self.log_key)
+
+
+def require_address(url: str, *, named: str) -> str:
+    """The address. Raises Misuse for what is none, or has a name and password in it."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        raise Misuse(f"{named} is not an address: it looks like https://registry.example")
+    return url
 
 
 def parse_log_key(text: str) -> "Verifier":

@@ -1,6 +1,6 @@
 """Asks the registry over HTTP. Whatever is not an answer to this key is Unreachable.
 
-Redirects are not followed: they would carry the key elsewhere. Answers are bounded in bytes and in seconds.
+With a key, redirects are not followed: they would carry it elsewhere. Answers are bounded in bytes and in seconds.
 Every request here may be sent again, because the second time it changes nothing.
 """
 
@@ -28,6 +28,7 @@ PART_SECONDS: Final = 3600
 ATTEMPTS: Final = 3
 
 _PATIENCE: Final = 30
+_CHECK: Final = "check CONSENTKIT_URL, the network, and that the registry runs"
 _CONNECT: Final = 5
 _CHUNK: Final = 2**20
 _AGAIN: Final = {
@@ -58,14 +59,19 @@ class _Passing(Unreachable):
 
 
 class Transport:
-    """One registry and one key. Close it, or use it in a `with`."""
+    """One registry and one key, or with `plain` a folder of files on some host. Close it, or use it in a `with`.
 
-    def __init__(self, url: str, *, key: str = "") -> None:
+    Of plain files a path is below the address itself: read `/` where `/api/v1/` is written here.
+    """
+
+    def __init__(self, url: str, *, key: str = "", plain: bool = False) -> None:
         headers = {"user-agent": f"consentkit/{consentkit.__version__}"}
         self._authorization = {"authorization": f"Bearer {key}"} if key else {}
         self._url = url
+        self._base = "/" if plain else "/api/v1/"
+        self._check = "check the feed's address and the network" if plain else _CHECK
         self._client = httpx2.Client(
-            timeout=httpx2.Timeout(_PATIENCE, connect=_CONNECT), follow_redirects=False, headers=headers
+            timeout=httpx2.Timeout(_PATIENCE, connect=_CONNECT), follow_redirects=plain, headers=headers
         )
 
     def __enter__(self) -> Self:
@@ -83,11 +89,11 @@ class Transport:
         """
         timeout = httpx2.Timeout(patience, connect=_CONNECT)
         asked = {"params": query, "headers": self._authorization, "timeout": timeout}
-        return _json(self._read("GET", f"/api/v1/{path}", limit=JSON_BYTES, **asked))
+        return _json(self._read("GET", self._base + path, limit=JSON_BYTES, **asked))
 
     def post(self, path: str, *, body: Mapping[str, Any]) -> Any:
         """The JSON answer to a body at `/api/v1/<path>`. Raises Unreachable, Refused or Malformed."""
-        return _json(self._read("POST", f"/api/v1/{path}", limit=JSON_BYTES, json=body, headers=self._authorization))
+        return _json(self._read("POST", self._base + path, limit=JSON_BYTES, json=body, headers=self._authorization))
 
     def post_file(self, path: str, file: IO[bytes], *, kind: str, seconds: float) -> Any:
         """The JSON answer to a file at `/api/v1/<path>`, read from its beginning at each attempt.
@@ -100,14 +106,14 @@ class Transport:
             file.seek(0)
             content = iter(lambda: file.read(_CHUNK), b"")
             timeout = httpx2.Timeout(seconds, connect=_CONNECT)
-            with self._answer("POST", f"/api/v1/{path}", content=content, headers=headers, timeout=timeout) as response:
+            with self._answer("POST", self._base + path, content=content, headers=headers, timeout=timeout) as response:
                 return b"".join(_chunks(response, limit=JSON_BYTES, seconds=seconds))
 
         return _json(_patiently(fetch))
 
     def read(self, path: str) -> bytes:
         """The text at `/api/v1/<path>`. Raises Unreachable or Refused."""
-        return self._read("GET", f"/api/v1/{path}", limit=JSON_BYTES, headers=self._authorization)
+        return self._read("GET", self._base + path, limit=JSON_BYTES, headers=self._authorization)
 
     def log(self, path: str) -> bytes:
         """A file of the log, at `/log/<path>`: public, so without the key. Raises Unreachable or Refused."""
@@ -135,7 +141,7 @@ class Transport:
     def _append(self, path: str, file: Any, *, size: int) -> None:
         start = file.tell()
         headers = self._authorization | ({"range": f"bytes={start}-"} if start else {})
-        with self._answer("GET", f"/api/v1/{path}", headers=headers) as response:
+        with self._answer("GET", self._base + path, headers=headers) as response:
             if response.status_code != HTTPStatus.PARTIAL_CONTENT:
                 file.truncate(0)  # the whole file comes again
                 start = 0
@@ -159,12 +165,9 @@ class Transport:
                     raise _refusal(response)
                 yield response
         except httpx2.InvalidURL as error:  # an address that no request can go to
-            raise Unreachable(f"CONSENTKIT_URL is not an address: {error}") from error
+            raise Unreachable(f"{self._url} is not an address: {error}") from error
         except httpx2.HTTPError as error:  # refused, cut, timed out, not TLS, not HTTP
-            raise _Passing(
-                f"{self._url} did not answer ({error or type(error).__name__}): "
-                "check CONSENTKIT_URL, the network, and that the registry runs"
-            ) from error
+            raise _Passing(f"{self._url} did not answer ({error or type(error).__name__}): {self._check}") from error
 
 
 def _patiently(fetch: Callable[[], Body]) -> Body:
@@ -197,7 +200,7 @@ def _json(data: bytes) -> Any:
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:  # a page of a proxy, a broken server
-        raise Malformed("the answer is not JSON: is CONSENTKIT_URL the registry's address?") from error
+        raise Malformed("the answer is not JSON: is the address the registry's, or the feed's?") from error
 
 
 def _refusal(response: httpx2.Response) -> Refused:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consentkit.cli.errors import EXCLUDED, UNKNOWN
-from consentkit.cli.purposes import JsonOption, PurposeOption
+from consentkit.cli.purposes import Audience, JsonOption, PurposeOption
 
 if TYPE_CHECKING:
     from consentkit.filtering import Judge, Summary
+    from consentkit.registry import Registry
 
 SourceArgument = Annotated[
     Path,
@@ -41,18 +42,24 @@ IndexOption = Annotated[
 CopiesOption = Annotated[
     bool, typer.Option("--copies", help="Also drop what looks like a protected image. Asks now; needs --index.")
 ]
+FeedOption = Annotated[
+    str | None,
+    typer.Option("--feed", metavar="URL", help="Plain files of a public collection; needs CONSENTKIT_LOG_KEY, no key."),
+]
+AudienceOption = Annotated[
+    Audience, typer.Option("--audience", help="Who asks a --feed. A key says it itself.", show_default=True)
+]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Use the state as last synced; ask nobody.")]
 
 
-def sync(*, as_json: JsonOption = False) -> None:
-    """Fetch what the registry signs now: which images may be used, for each purpose of your key."""
-    from consentkit.registry import Registry
-
-    state = Registry().sync()
+def sync(feed: FeedOption = None, audience: AudienceOption = Audience.RESEARCH, *, as_json: JsonOption = False) -> None:
+    """Fetch what the registry signs now: which images may be used, for each purpose of your key or of the feed."""
+    state = _registry(feed, audience).sync()
     if as_json:
         _object({"size": state.size, "images": state.close.count, "issued_at": state.close.issued_at})
     else:
-        typer.echo(f"Synced {state.close.count} images at log size {state.size}.")
+        whose = f", for {state.parts.audience}" if feed else ""
+        typer.echo(f"Synced {state.close.count} images at log size {state.size}{whose}.")
 
 
 def filter_(
@@ -62,6 +69,8 @@ def filter_(
     key: KeyOption = None,
     scope: ScopeOption = "",
     index: IndexOption = None,
+    feed: FeedOption = None,
+    audience: AudienceOption = Audience.RESEARCH,
     *,
     copies: CopiesOption = False,
     offline: OfflineOption = False,
@@ -76,7 +85,7 @@ def filter_(
     from consentkit.sources.batches import Scope
 
     rows_of = Scope.parse(scope) if scope else None
-    with _judging(purpose.value, index, copies=copies, offline=offline) as judge:
+    with _judging(_registry(feed, audience), purpose.value, index, copies=copies, offline=offline) as judge:
         begun = filtered.Stamp.of(source)
         try:
             with progress_bar("Filtering") as progress:
@@ -94,6 +103,8 @@ def audit(
     key: KeyOption = None,
     scope: ScopeOption = "",
     index: IndexOption = None,
+    feed: FeedOption = None,
+    audience: AudienceOption = Audience.RESEARCH,
     *,
     copies: CopiesOption = False,
     offline: OfflineOption = False,
@@ -106,7 +117,7 @@ def audit(
     rows_of = Scope.parse(scope) if scope else None
     try:
         with (
-            _judging(purpose.value, index, copies=copies, offline=offline) as judge,
+            _judging(_registry(feed, audience), purpose.value, index, copies=copies, offline=offline) as judge,
             progress_bar("Auditing") as progress,
         ):
             summary = audit_file(source, judge=judge, key=key, scope=rows_of, progress=progress)
@@ -128,6 +139,8 @@ def rewrite(
     key: KeyOption = None,
     scope: ScopeOption = "",
     index: IndexOption = None,
+    feed: FeedOption = None,
+    audience: AudienceOption = Audience.RESEARCH,
     *,
     offline: OfflineOption = False,
     as_json: JsonOption = False,
@@ -141,7 +154,7 @@ def rewrite(
 
     rows_of = Scope.parse(scope) if scope else None
     with (
-        _judging(purpose.value, index, copies=False, offline=offline) as judge,
+        _judging(_registry(feed, audience), purpose.value, index, copies=False, offline=offline) as judge,
         progress_bar("Rewriting") as progress,
     ):
         done = rewritten(place, judge=judge, key=key, scope=rows_of, progress=progress)
@@ -151,21 +164,27 @@ def rewrite(
         typer.echo(f"{_counted(done.summary)}; {len(done.hit)} of {done.parts} parts rewritten.")
 
 
+def _registry(feed: str | None, audience: Audience) -> "Registry":
+    from consentkit.registry import Registry
+
+    return Registry(feed=feed, audience=audience.value)
+
+
 @contextmanager
-def _judging(purpose: str, index: Path | None, *, copies: bool, offline: bool) -> "Iterator[Judge]":
+def _judging(
+    registry: "Registry", purpose: str, index: Path | None, *, copies: bool, offline: bool
+) -> "Iterator[Judge]":
     from consentkit.filtering import Judge
     from consentkit.indexing.copies import Copies
     from consentkit.indexing.index import Index
-    from consentkit.registry import Registry
     from consentkit.settings import Misuse
     from consentkit.transport import Transport
 
-    if copies and offline:
-        raise Misuse("--copies asks the registry about each picture, so it cannot be --offline")
+    if copies and (offline or registry.feed):
+        raise Misuse("--copies asks the registry about each picture: not with --offline, and not with --feed")
     if copies and index is None:
         raise Misuse("--copies needs --index DIR, which has the pictures' fingerprints: consentkit index makes it")
     opened = None if index is None else Index.open(index)
-    registry = Registry()
     settings = registry.settings
     state = registry.offline() if offline else registry.sync()
     judge = Judge(state, purpose, settings.max_age, time.time, opened)

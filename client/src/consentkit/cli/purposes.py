@@ -1,4 +1,4 @@
-"""The purposes as choices of an option."""
+"""Purposes and audiences as choices of an option."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -14,6 +14,13 @@ class Purpose(StrEnum):
     AI_INFERENCE = "ai_inference"
     DATA_MINING = "data_mining"
     EVALUATION = "evaluation"
+
+
+class Audience(StrEnum):
+    """Who asks: `scopes.AUDIENCES`, by a test."""
+
+    RESEARCH = "research"
+    COMMERCIAL = "commercial"
 
 
 PurposeOption = Annotated[Purpose, typer.Option("--purpose", help="What the images are for.")]

@@ -1,0 +1,201 @@
+"""A feed as plain files: the same doors, no key, and the same errors for every cause of doubt."""
+
+import threading
+import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import tenacity
+
+from consentkit import Registry
+from consentkit.cli.errors import exit_code
+from consentkit.errors import BadProof, BadSignature, Inconsistent, Malformed, Stale, Unreachable
+from consentkit.feedfile import FeedFile
+from consentkit.notes import Signer
+from consentkit.published import Logged
+from consentkit.settings import Misuse
+from consentkit.testing import Simulator, write_feed
+from consentkit.testing import picture as digest
+
+FOR = "ai_training"
+DAY = 86_400
+KEYS = [digest(0), digest(1)]
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format, *args):  # noqa: A002 - http.server's name
+        pass
+
+
+@pytest.fixture(autouse=True)
+def _at_once(monkeypatch):
+    """Asks again without a pause."""
+    monkeypatch.setattr(tenacity, "wait_random_exponential", lambda **_: tenacity.wait_none())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "public"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def url(folder):
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture
+def asked(sim, shell, folder, url):
+    """Runs a command on the feed, without address and key."""
+    sim.grant(KEYS)
+    write_feed(sim, folder)
+    shell.env |= {"CONSENTKIT_URL": "", "CONSENTKIT_KEY": ""}
+    return lambda *words: shell(*words, "--feed", url)
+
+
+def kept(asked, manifest, out):
+    done = asked("filter", manifest(KEYS), "-o", out, "--purpose", FOR)
+    return done.code, done.err
+
+
+def test_filter_audit_rewrite_and_sync_need_no_key(sim, asked, manifest, folder, shell, tmp_path):
+    source, out = manifest([*KEYS, digest(9)]), tmp_path / "out.parquet"
+    assert asked("sync").out == "Synced 2 images at log size 2, for research.\n"
+    assert asked("filter", source, "-o", out, "--purpose", FOR).code == 0
+    sim.withdraw(next(iter(sim._acts[0].images)))
+    write_feed(sim, folder)
+    audited = asked("audit", source, "--purpose", FOR)
+    assert (audited.code, audited.out.split(",")[0]) == (3, "3 rows: 1 kept")
+    assert "1 of 1 parts rewritten" in asked("rewrite", out, "--purpose", FOR).out
+    offline = asked("filter", source, "-o", out, "--purpose", FOR, "--offline")
+    assert offline.out.startswith("3 rows: 1 kept")
+    assert "CONSENTKIT_KEY" not in shell.env["CONSENTKIT_HOME"]
+
+
+def test_keys_and_feeds_have_states_of_their_own(sim, asked, shell, manifest, tmp_path):
+    assert asked("sync").code == 0
+    shell.env |= {"CONSENTKIT_URL": sim.url, "CONSENTKIT_KEY": sim.key}
+    assert shell("filter", manifest(KEYS), "-o", tmp_path / "o.parquet", "--purpose", FOR, "--offline").code == 7
+
+
+def test_the_rows_are_bound_to_the_notes_without_a_key_too(asked, shell, manifest, tmp_path):
+    """Whoever can write states, and not read this machine's secret, cannot make one."""
+    assert asked("sync").code == 0
+    (shell.home / "signing.key").unlink()
+    assert kept(asked, manifest, tmp_path / "out.parquet")[0] == 0  # another secret: another state
+    assert len(list((shell.home / "states").iterdir())) == 2
+
+
+def test_copies_are_not_asked_of_files(asked, manifest, tmp_path):
+    done = asked("filter", manifest(KEYS), "-o", tmp_path / "o.parquet", "--purpose", FOR, "--copies", "--index", "x")
+    assert (done.code, "not with --feed" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "nothing", "http://me:secret@127.0.0.1"])
+def test_an_address_that_is_none(sim, shell, url):
+    done = shell("sync", "--feed", url)
+    assert (done.code, "the feed is not an address" in done.err) == (2, True)
+
+
+def test_an_audience_that_is_none(shell):
+    assert shell("sync", "--feed", "http://127.0.0.1:1", "--audience", "everybody").code == 2
+    with pytest.raises(Misuse, match="no such audience"):
+        Registry(feed="http://127.0.0.1:1", audience="everybody")
+
+
+def _rewritten(**changes):
+    def spoil(_sim, folder):
+        file = FeedFile.decode((folder / "feed.json").read_bytes())
+        (folder / "feed.json").write_bytes(FeedFile(**{**vars(file), **changes}).encode())
+
+    return spoil
+
+
+def _told(lie):
+    def spoil(sim, folder):
+        lie(sim)
+        write_feed(sim, folder)
+
+    return spoil
+
+
+def _each(below, change):
+    def spoil(_sim, folder):
+        for path in [path for path in (folder / below).rglob("*") if path.is_file()]:
+            change(path)
+
+    return spoil
+
+
+def _flipped(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+CAUSES = {
+    "no feed.json": (Unreachable, lambda _, folder: (folder / "feed.json").unlink()),
+    "a page of a host": (Malformed, lambda _, folder: (folder / "feed.json").write_text("<html>Not here</html>")),
+    "half of it": (Malformed, lambda _, folder: (folder / "feed.json").write_bytes(b'{"checkpoint":"')),
+    "no checkpoint": (Malformed, _rewritten(checkpoint="")),
+    "no close": (Malformed, _rewritten(close="")),
+    "no pages": (BadProof, _rewritten(pages=())),
+    "another page": (Unreachable, _rewritten(pages=("00" * 32,))),
+    "another entry": (BadProof, _rewritten(logged=Logged(0, bytes(32)))),
+    "a changed page": (BadProof, _each("pages", _flipped)),
+    "a page gone": (Unreachable, _each("pages", lambda path: path.unlink())),
+    "a changed part": (BadProof, _each("parts", _flipped)),
+    "a cut part": (Unreachable, _each("parts", lambda path: path.write_bytes(path.read_bytes()[:-9]))),
+    "a changed tile": (BadProof, _each("log/tile/0", _flipped)),
+    "the log gone": (Unreachable, _each("log", lambda path: path.unlink())),
+    "an old close": (Stale, _told(lambda sim: sim.go_stale(2 * DAY))),
+    "a close to come": (Stale, _told(lambda sim: sim.go_stale(-DAY))),
+    "a sum of other rows": (BadProof, _told(Simulator.lie_in_close)),
+    "another list than the log's": (BadProof, _told(Simulator.show_another_list)),
+    "swapped columns": (BadProof, _told(Simulator.swap_columns)),
+}
+
+
+@pytest.mark.parametrize(("error", "spoil"), CAUSES.values(), ids=list(CAUSES))
+def test_no_cause_of_doubt_keeps_a_row(sim, asked, manifest, folder, tmp_path, error, spoil):
+    sim.grant(digest(2), purposes=["evaluation"])  # else swapped terms would be alike, and no page be needed
+    offered = sim.snapshot()
+    sim.withdraw(next(iter(sim._acts[0].images)))
+    sim._offered = ((sim.size, sim._offered[0][1]), offered)  # an older snapshot, so that a page is needed
+    write_feed(sim, folder)
+    assert list((folder / "pages").iterdir())
+    spoil(sim, folder)
+    out = tmp_path / "out.parquet"
+    done = asked("filter", manifest(KEYS), "-o", out, "--purpose", FOR)
+    assert (done.code, out.exists()) == (exit_code(error("")), False), done.err
+
+
+def test_a_wrong_log_key(sim, asked, shell, manifest, tmp_path):
+    shell.env["CONSENTKIT_LOG_KEY"] = str(Signer.generate(sim.signer.name).verifier)
+    assert kept(asked, manifest, tmp_path / "out.parquet")[0] == exit_code(BadSignature(""))
+    shell.env["CONSENTKIT_LOG_KEY"] = ""
+    code, said = kept(asked, manifest, tmp_path / "out.parquet")
+    assert (code, "CONSENTKIT_LOG_KEY is not set" in said) == (2, True)
+
+
+@pytest.mark.parametrize("lie", [lambda sim: sim.forget_last(2), Simulator.fork])
+def test_another_history_than_before(sim, asked, manifest, folder, tmp_path, lie):
+    sim.withdraw(next(iter(sim._acts[0].images)))
+    write_feed(sim, folder)
+    assert asked("sync").code == 0
+    lie(sim)
+    write_feed(sim, folder)
+    assert kept(asked, manifest, tmp_path / "out.parquet")[0] == exit_code(Inconsistent(""))
+
+
+def test_the_state_is_too_old_offline(asked, manifest, monkeypatch, tmp_path):
+    assert asked("sync").code == 0
+    later = time.time() + 2 * DAY
+    monkeypatch.setattr(time, "time", lambda: later)
+    done = asked("filter", manifest(KEYS), "-o", tmp_path / "out.parquet", "--purpose", FOR, "--offline")
+    assert done.code == 7

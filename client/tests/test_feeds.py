@@ -77,6 +77,17 @@ def test_filter_audit_rewrite_and_sync_need_no_key(sim, asked, manifest, folder,
     assert "CONSENTKIT_KEY" not in shell.env["CONSENTKIT_HOME"]
 
 
+def test_the_doctor_looks_at_a_feed(asked, shell, folder):
+    done = asked("doctor")
+    assert (done.code, "BAD" in done.out) == (0, False)
+    assert "feed: for research: ai_training, evaluation" in done.out
+    assert "BAD  feed: this feed is for research" in asked("doctor", "--audience", "commercial").out
+    (folder / "feed.json").unlink()
+    assert asked("doctor").code == 1
+    shell.env["CONSENTKIT_LOG_KEY"] = ""
+    assert "BAD  settings: CONSENTKIT_LOG_KEY is not set" in asked("doctor").out
+
+
 def test_keys_and_feeds_have_states_of_their_own(sim, asked, shell, manifest, tmp_path):
     assert asked("sync").code == 0
     shell.env |= {"CONSENTKIT_URL": sim.url, "CONSENTKIT_KEY": sim.key}

@@ -7,9 +7,11 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from consentkit.checkpoints import open_checkpoint
+from consentkit.closes import open_list
 from consentkit.errors import BadProof, ConsentkitError, Malformed
+from consentkit.feeds import PlainFeed
 from consentkit.looking import MissingExtra, require_fit
-from consentkit.settings import Settings
+from consentkit.settings import Settings, require_address
 from consentkit.transport import Transport
 from consentkit.trust import CLOCK_SKEW, require_young
 
@@ -39,6 +41,30 @@ def examine() -> Iterator[Finding]:
         yield _clock(transport)
     yield _state(settings)
     yield _fingerprints()
+
+
+def examine_feed(url: str, audience: str) -> Iterator[Finding]:
+    """The same for plain files, which need the log's key and no other."""
+    try:
+        settings = Settings.read()
+        verifier = settings.require_verifier()
+        require_address(url, named="the feed")
+    except ConsentkitError as error:  # says what to set
+        yield Finding("settings", fine=False, says=str(error))
+        return
+    yield Finding("settings", fine=True, says=f"{url}, state under {settings.home}")
+    with Transport(url.rstrip("/"), plain=True) as transport:
+        yield _feed(PlainFeed(transport, verifier, audience=audience))
+        yield _log(settings, transport)
+        yield _clock(transport)
+
+
+def _feed(feed: PlainFeed) -> Finding:
+    try:
+        listed = open_list(feed.snapshot().list, feed.verifier)
+    except ConsentkitError as error:  # not there, no feed, another log's, or for somebody else
+        return Finding("feed", fine=False, says=str(error))
+    return Finding("feed", fine=True, says=f"for {listed.audience}: {', '.join(listed.purposes)}")
 
 
 def _network(transport: Transport) -> Finding:

@@ -99,7 +99,8 @@ class PlainFeed:
     """
 
     def __init__(self, transport: Transport, verifier: Verifier, *, audience: str) -> None:
-        self._transport, self._verifier, self._audience = transport, verifier, audience
+        self.verifier = verifier
+        self._transport, self._audience = transport, audience
 
     @cached_property
     def _file(self) -> FeedFile:
@@ -107,7 +108,7 @@ class PlainFeed:
 
     @cached_property
     def _listed(self) -> PartList:
-        listed = open_list(self._file.list, self._verifier)
+        listed = open_list(self._file.list, self.verifier)
         if listed.audience != self._audience:
             raise BadProof(f"this feed is for {listed.audience}, not for {self._audience}: check its address")
         return listed

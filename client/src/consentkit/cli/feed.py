@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from consentkit.cli.errors import EXCLUDED, UNKNOWN
-from consentkit.cli.purposes import Audience, JsonOption, PurposeOption
+from consentkit.cli.purposes import Audience, AudienceOption, FeedOption, JsonOption, PurposeOption
 
 if TYPE_CHECKING:
     from consentkit.filtering import Judge, Summary
@@ -41,13 +41,6 @@ IndexOption = Annotated[
 ]
 CopiesOption = Annotated[
     bool, typer.Option("--copies", help="Also drop what looks like a protected image. Asks now; needs --index.")
-]
-FeedOption = Annotated[
-    str | None,
-    typer.Option("--feed", metavar="URL", help="Plain files of a public collection; needs CONSENTKIT_LOG_KEY, no key."),
-]
-AudienceOption = Annotated[
-    Audience, typer.Option("--audience", help="Who asks a --feed. A key says it itself.", show_default=True)
 ]
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Use the state as last synced; ask nobody.")]
 

@@ -1,4 +1,4 @@
-"""Purposes and audiences as choices of an option."""
+"""Options that several commands have: what for, for whom, from where."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -25,3 +25,10 @@ class Audience(StrEnum):
 
 PurposeOption = Annotated[Purpose, typer.Option("--purpose", help="What the images are for.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
+FeedOption = Annotated[
+    str | None,
+    typer.Option("--feed", metavar="URL", help="Plain files of a public collection; needs CONSENTKIT_LOG_KEY, no key."),
+]
+AudienceOption = Annotated[
+    Audience, typer.Option("--audience", help="Who asks a --feed. A key says it itself.", show_default=True)
+]

@@ -9,7 +9,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from bench import acts, checks, copies, filtering, fingerprints, matching, publishing, syncing, withdrawals
+from bench import (
+    acts,
+    attesting,
+    checks,
+    copies,
+    filtering,
+    fingerprints,
+    indexing,
+    matching,
+    publishing,
+    rewriting,
+    syncing,
+    withdrawals,
+)
 from bench.apart import apart
 from bench.figure import Figure
 
@@ -18,9 +31,12 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "copies": copies.run,
     "matching": matching.run,
     "filter": filtering.run,
+    "rewrite": rewriting.run,
+    "index": indexing.run,
     "checks": checks.run,
     "sync": syncing.run,
     "publish": publishing.run,
+    "attest": attesting.run,
     "acts": acts.run,
     "withdraw_10k": withdrawals.run,
 }

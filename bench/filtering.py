@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-from uuid import uuid4
+from typing import Final
 
 import duckdb
 import numpy as np
@@ -17,23 +16,18 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from bench import states
 from bench.apart import apart
 from bench.figure import Figure
 from bench.memory import most_held
-from consentkit.checkpoints import Checkpoint, sign_checkpoint
-from consentkit.closes import Close, Part, PartList, sign_close, sign_list
 from consentkit.filtering import Judge, filter_file
-from consentkit.notes import Signer, Verifier
-from consentkit.rows import Rows
-from consentkit.scopes import WIRE_REASONS
-from consentkit.state import Notes, State, Store
+from consentkit.notes import Verifier
 
 ROWS: Final = 10_000_000
 GROUP: Final = 1 << 20
 RUNS: Final = 3
 GOAL: Final = 1.25
-YEAR, WEEK, DAY = 365 * 86_400, 7 * 86_400, 86_400
-HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
+DAY: Final = 86_400
 
 
 @dataclass(frozen=True)
@@ -72,50 +66,17 @@ def _ahead(name: str, ours: Taken, peer: Taken) -> Figure:
 
 def _prepare(folder: Path) -> str:
     """A manifest in random order, and the synced state of all of its images; the log's key."""
-    digests = np.random.default_rng(1).integers(0, 256, (ROWS, 32), np.uint8)
+    digests = states.digests(ROWS)
     with pq.ParquetWriter(folder / "manifest.parquet", pa.schema({"sha256": pa.string(), "row": pa.int64()})) as out:
         for start in range(0, ROWS, GROUP):
             some = digests[start : start + GROUP]
             numbers = pa.array(np.arange(start, start + len(some)))
-            out.write_table(pa.table({"sha256": _hex(some), "row": numbers}), row_group_size=GROUP)
-    permitted = digests[np.arange(ROWS) % 5 < 4]
+            out.write_table(pa.table({"sha256": states.as_hex(some), "row": numbers}), row_group_size=GROUP)
+    fine = np.arange(ROWS) % 5 < 4
+    permitted = digests[fine]
     permitted = permitted[np.argsort(permitted.view(">u8")[:, 0])]  # as the state has them
-    pq.write_table(pa.table({"sha256": _hex(permitted)}), folder / "permitted.parquet")
-    signer = Signer.generate("registry.bench/log")
-    _store(folder).folder.mkdir(parents=True)
-    _store(folder).save(_state(digests, signer))
-    return str(signer.verifier)
-
-
-def _hex(digests: "np.ndarray[Any, np.dtype[np.uint8]]") -> Any:
-    digits = np.stack([HEX[digests >> 4], HEX[digests & 15]], axis=2).reshape(-1)
-    offsets = np.arange(0, len(digits) + 1, 64, dtype=np.int32)
-    return pa.StringArray.from_buffers(len(digests), pa.py_buffer(offsets), pa.py_buffer(digits))
-
-
-def _state(digests: "np.ndarray[Any, np.dtype[np.uint8]]", signer: Signer) -> State:
-    """Signed as a registry would; the digest of the rows, which only a sync looks at, is left at zero."""
-    now = int(time.time())
-    permitted = np.arange(ROWS) % 5 < 4
-    rows = Rows(
-        ("ai_training",),
-        "research",
-        digests,
-        np.random.default_rng(2).integers(0, 256, (ROWS, 16), np.uint8),
-        np.where(permitted, now + YEAR, 0)[None],
-        np.where(permitted, 0, WIRE_REASONS.index("remove")).astype(np.uint8)[None],
-    ).sorted()
-    close = Close(1, ROWS, "0" * 64, cursor="none", issued_at=now, not_after=now + WEEK)
-    notes = Notes(
-        sign_checkpoint(Checkpoint(signer.name, 1, bytes(32)), signer),
-        sign_close(close, signer),
-        sign_list(PartList(str(uuid4()), "research", ("ai_training",), 1, (Part("", "0" * 64, 1, ROWS),)), signer),
-    )
-    return State.opened(rows, notes, signer.verifier)
-
-
-def _store(folder: Path) -> Store:
-    return Store(folder, url="http://registry.bench", key="none")
+    pq.write_table(pa.table({"sha256": states.as_hex(permitted)}), folder / "permitted.parquet")
+    return states.keep(folder, digests, fine)
 
 
 # Each in a process of its own: its memory is then its own, and nothing is warm
@@ -155,11 +116,11 @@ def _stream(folder: str, _verifier: str) -> float:
 
 def _filter(folder: str, verifier: str) -> float:
     """The state is loaded before: that is done once, however many files are filtered."""
-    state = _store(Path(folder)).load(Verifier.parse(verifier))
+    state = states.store(Path(folder)).load(Verifier.parse(verifier))
     if state is None:
         raise RuntimeError("the state just saved is not there")
     began = time.perf_counter()
-    judge = Judge(state, "ai_training", DAY, time.time)
+    judge = Judge(state, states.PURPOSE, DAY, time.time)
     summary = filter_file(Path(folder) / "manifest.parquet", Path(folder) / "out.parquet", judge=judge)
     taken = time.perf_counter() - began
     if (summary.rows, summary.kept) != (ROWS, ROWS * 4 // 5):

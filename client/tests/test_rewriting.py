@@ -59,6 +59,18 @@ def data(tmp_path):
     return place
 
 
+def test_what_is_no_part_is_told(world, shell, data, tmp_path):
+    """It may hold the same rows. Markers of Spark, and hidden files, are nobody's data."""
+    (data / "4.arrow").write_bytes(b"ARROW1")
+    for name in ("_SUCCESS", ".0.csv.crc"):
+        (data / name).write_bytes(b"")
+    words = "consentkit: not looked at: one file that is no part, 4.arrow first\n"
+    assert shell("audit", data, *FOR).err == words
+    assert shell("filter", data, "-o", tmp_path / "out", *FOR).err == words
+    (data / "deep" / "5.feather").write_bytes(b"ARROW1")
+    assert shell("rewrite", data, *FOR).err == words.replace("one file that is no part", "2 files that are no parts")
+
+
 def test_nothing_to_take_out_touches_nothing(world, shell, data):
     before = standing(data.parent)
     done = shell("rewrite", data, *FOR)

@@ -87,6 +87,7 @@ def filter_(
             _report(refused.summary, "and nothing was written", as_json=as_json)
             raise
         filtered.write(out, source=begun, judge=judge, summary=summary, key=key, scope=rows_of)
+    _tell_of_others(source)
     _report(summary, f"written to {out}", as_json=as_json)
 
 
@@ -117,6 +118,7 @@ def audit(
     except NotOurs as refused:
         _report_audit(refused.summary, as_json=as_json)
         raise
+    _tell_of_others(source)
     _report_audit(summary, as_json=as_json)
     raise typer.Exit(EXCLUDED if summary.excluded else UNKNOWN if summary.unknown else 0)
 
@@ -151,6 +153,7 @@ def rewrite(
         progress_bar("Rewriting") as progress,
     ):
         done = rewritten(place, judge=judge, key=key, scope=rows_of, progress=progress)
+    _tell_of_others(place)
     if as_json:
         _object({**done.summary.as_json(), "parts": done.parts, "rewritten": len(done.hit)})
     else:
@@ -187,6 +190,16 @@ def _judging(
     with Transport(settings.require_url(), key=settings.require_key()) as transport:
         judge.copies = Copies(opened, transport, purpose=purpose)
         yield judge
+
+
+def _tell_of_others(place: Path) -> None:
+    """What lies beside the parts may hold the same rows, and was neither judged nor changed."""
+    from consentkit.sources.batches import printable
+    from consentkit.sources.kinds import others_in
+
+    if others := others_in(place):
+        files = "one file that is no part" if len(others) == 1 else f"{len(others)} files that are no parts"
+        typer.echo(f"consentkit: not looked at: {files}, {printable(others[0])} first", err=True)
 
 
 def _report(summary: "Summary", end: str, *, as_json: bool) -> None:

@@ -44,6 +44,12 @@ def parts_in(path: Path) -> list[str]:
     return [name for name in names if _ending(name) in _TABLES and not _is_hidden(name)]
 
 
+def others_in(path: Path) -> list[str]:
+    """Files beside the parts of a folder that are of none, and that nobody reads, by their paths; no hidden ones."""
+    parts = set(parts_in(path))
+    return [name for name in sorted(names_in(path)) if name not in parts and not _is_hidden(name)] if parts else []
+
+
 def _is_hidden(name: str) -> bool:
     return any(part.startswith((".", "_")) for part in Path(name).parts)
 

@@ -44,6 +44,10 @@ _ASK_AGAIN: Final = 0.1
 Clock = Callable[[], datetime]
 
 
+class TooMuch(Exception):
+    """More has changed since the snapshot than readers should have to read."""
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """What the pages begin with: its parts, the notes of their list and of its close, and where the log holds it."""
@@ -132,10 +136,10 @@ class Mirror:
         """The snapshot of before with what has changed since, while that is little; else a new one."""
         if before is not None and (known := self._known(before)) is not None:
             try:
-                pages, close = self._changes(known)
-            except (CursorAltered, ResyncRequired):  # its cursor was written with another secret
-                pages, close = {}, ""
-            if close and len(pages) <= MOST_PAGES:
+                pages, close = self._changes(known, most=MOST_PAGES)
+            except (TooMuch, CursorAltered, ResyncRequired):  # the latter two: written with another secret
+                pass
+            else:
                 return known, pages, close
         fresh = self._published()
         return fresh, *self._changes(fresh)
@@ -153,14 +157,16 @@ class Mirror:
         offer = publish_snapshot(self._feed, clock=self._clock)
         return Snapshot(open_list(offer.list, verifier()), offer.list, offer.close, offer.logged)
 
-    def _changes(self, snapshot: Snapshot) -> tuple[dict[str, bytes], str]:
-        """Pages by their SHA-256, and the note that closes them."""
+    def _changes(self, snapshot: Snapshot, *, most: int | None = None) -> tuple[dict[str, bytes], str]:
+        """Pages by their SHA-256, and the note that closes them. Raises TooMuch past `most` pages."""
         pages, cursor = dict[str, bytes](), open_close(snapshot.close, verifier()).cursor
         while True:
             found = delta(self._feed, since=cursor, at=self._clock())
             if found.rows:
                 data = json.dumps(found.rows, separators=(",", ":")).encode()
                 pages[hashlib.sha256(data).hexdigest()] = data
+            if most is not None and len(pages) > most:
+                raise TooMuch
             if found.close is not None:
                 return pages, found.close
             cursor = found.next or ""

@@ -74,6 +74,8 @@ def test_the_commands(world: World, tmp_path: Path, capsys: pytest.CaptureFixtur
     first, second, third = capsys.readouterr().out.splitlines()
     assert first.startswith("Public, by entry")
     assert (second, third) == ("It is public already.", f"{world.collection}  public  Faces")
+    with pytest.raises(CommandError, match="for --static DIR"):
+        call_command("publish", "--once", "--audience", "research")
     with publishing():
         call_command("publish", "--static", tmp_path / "feed", "--once")
     assert "written at size" in capsys.readouterr().out

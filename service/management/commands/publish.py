@@ -41,13 +41,15 @@ class Command(BaseCommand):
         )
         parser.add_argument("--static", metavar="DIR", type=Path, help="write log, snapshot and changes to DIR instead")
         parser.add_argument("--collection", type=UUID, help="with --static, where there is more than one")
-        parser.add_argument("--audience", choices=AUDIENCES, default="research", help="with --static: whose feed it is")
+        parser.add_argument("--audience", choices=AUDIENCES, help="with --static: whose feed it is (default: research)")
         parser.add_argument("--home", help="folder of the registry's data (default: var)")
 
     def handle(self, *_args: Any, once: bool, static: Path | None, **options: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         if static is not None:
-            self._mirror(static, options["collection"], options["audience"], once=once)
+            self._mirror(static, options["collection"], options["audience"] or AUDIENCES[0], once=once)
+        elif options["collection"] or options["audience"]:
+            raise CommandError("--collection and --audience are for --static DIR: checkpoints are signed for all.")
         else:
             self._publish(once=once)
 

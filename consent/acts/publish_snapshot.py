@@ -10,7 +10,8 @@ from django.db import transaction
 
 from consent.exclusions.cursors import Cursor
 from consent.exclusions.feed import Feed, close
-from consent.exclusions.snapshots import Built, Offer, alone, newest_or_built, prune
+from consent.exclusions.parts import Built
+from consent.exclusions.snapshots import Offer, alone, newest_or_built, prune
 from consent.models import Snapshot
 from consentkit import published
 from consentkit.closes import PartList, open_close, sign_list

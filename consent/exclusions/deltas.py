@@ -14,7 +14,7 @@ from django.db import connection
 from consent.errors import ResyncRequired
 from consent.exclusions import cursors
 from consent.exclusions.cursors import Cursor, Position
-from consent.exclusions.feed import Feed, close, columns, totals
+from consent.exclusions.feed import CHANGED, Feed, close, columns, totals
 from consent.rules.reasons import Reason, wire
 from registry.log.readiness import LogInDoubt, doubt_since, kept_outside
 from registry.reads.size import at_one_size
@@ -23,9 +23,7 @@ PAGE: Final = 5_000
 
 ROWS: Final = """
     SELECT entry.index, standing.image_id, encode(standing.sha256, 'hex'), {columns}
-    FROM registry_entry entry JOIN consent_standing standing USING (act)
-    WHERE (entry.index, standing.image_id) > (%(index)s, %(image)s)
-        AND standing.collection_id = %(collection)s AND NOT standing.held
+    FROM {changed} AND (entry.index, standing.image_id) > (%(index)s, %(image)s)
     ORDER BY entry.index, standing.image_id LIMIT %(limit)s
 """
 
@@ -64,7 +62,7 @@ def _rows(feed: Feed, cursor: Cursor) -> list[tuple[Any, ...]]:
     start = cursor.sent or Position(cursor.size - 1, UUID(int=2**128 - 1))
     with connection.cursor() as reading:
         reading.execute(
-            ROWS.format(columns=columns(feed)),
+            ROWS.format(columns=columns(feed), changed=CHANGED),
             {"index": start.index, "image": start.image, "collection": feed.collection, "limit": PAGE},
         )
         found: list[tuple[Any, ...]] = reading.fetchall()

@@ -14,6 +14,13 @@ from registry.log.signer import origin, signer
 
 LASTS: Final = 7 * 24 * 60 * 60  # seconds from `issued_at` to `not_after`
 
+# The bound on the index alone lets the database begin at that entry; a comparison of pairs across tables does not.
+CHANGED: Final = """
+    registry_entry entry JOIN consent_standing standing USING (act)
+    WHERE entry.index >= %(index)s AND standing.collection_id = %(collection)s AND NOT standing.held
+"""
+"""SQL: the feed's rows whose last act is at this index or behind it."""
+
 
 @dataclass(frozen=True)
 class Feed:

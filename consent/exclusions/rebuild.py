@@ -10,7 +10,7 @@ from consent.exclusions.fold import fold
 from consent.exclusions.openings import acts
 from consent.exclusions.protecting import await_views
 from consent.exclusions.standings import insert, move_totals, stop_restating
-from consent.models import FeedTotal, Standing
+from consent.models import FeedTotal, Snapshot, Standing
 from registry.log.recorder import head_size, stop_the_log
 
 
@@ -18,13 +18,15 @@ from registry.log.recorder import head_size, stop_the_log
 def rebuild() -> int:
     """Replace every row; the number of rows. No act can be recorded meanwhile. A crash leaves the old rows.
 
-    Protected views stay; an image that lacks its row waits for them.
+    Snapshots go with the rows that they were made of: the next is made of these. Protected views stay; an image that
+    lacks its row waits for them.
     """
     stop_restating()
     stop_the_log()
     folded = fold(acts(head_size()))
     Standing.objects.all().delete()
     FeedTotal.objects.all().delete()
+    Snapshot.objects.all().delete()
     by_act: dict[UUID, dict[UUID, Row]] = defaultdict(dict)
     for image, known in folded.items():
         if known.row is not None and known.act is not None:

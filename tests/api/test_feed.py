@@ -12,7 +12,7 @@ import pytest
 from pytest_django import Settings
 
 from consent.acts.publish_snapshot import publish_snapshot
-from consent.exclusions import deltas, snapshots
+from consent.exclusions import deltas, parts, snapshots
 from consent.exclusions.cursors import Cursor
 from consent.exclusions.feed import Feed
 from consent.models import Pipeline
@@ -288,7 +288,7 @@ def test_old_parts_are_pruned(world: World, doors: Doors, monkeypatch: pytest.Mo
     monkeypatch.setattr(snapshots, "KEPT", snapshots.KEPT * 0)
     world.image(ines)
     new = doors.get("snapshot", key).json()["parts"][0]["sha256"]
-    assert {path.name for path in snapshots._folder().iterdir()} == {new}
+    assert {path.name for path in parts.folder().iterdir()} == {new}
     assert old != new
 
 

@@ -7,8 +7,8 @@ from django.db import connection
 
 from consent.acts.publish_snapshot import _publish
 from consent.exclusions.feed import Feed, totals
+from consent.exclusions.parts import Built
 from consent.exclusions.rebuild import rebuild
-from consent.exclusions.snapshots import Built
 from consent.models import FeedTotal, Standing
 from consent.reads.replay import differences
 from registry.log.fsck import faults

@@ -53,7 +53,14 @@ def read_part(path: Path, part: Part, *, purposes: Sequence[str], audience: str)
     names = ["sha256", "image", *(f"{p}_{field}" for p in purposes for field in ("until", "reason"))]
     if sorted(table.column_names) != sorted(names) or len(table) != part.rows:
         raise BadProof("a part of the snapshot has other columns or rows than its list says")
-    rows = Rows(
+    rows = table_rows(table, purposes=purposes, audience=audience)
+    _require_prefix(rows, part.prefix)
+    return rows
+
+
+def table_rows(table: Any, *, purposes: Sequence[str], audience: str) -> Rows:
+    """The rows of an Arrow table that has a part's columns. Raises Malformed for values that no part has."""
+    return Rows(
         tuple(purposes),
         audience,
         _digests(table["sha256"]),
@@ -61,8 +68,6 @@ def read_part(path: Path, part: Part, *, purposes: Sequence[str], audience: str)
         _stacked([_untils(table[f"{p}_until"]) for p in purposes], np.int64),
         _stacked([_reasons(table[f"{p}_reason"]) for p in purposes], np.uint8),
     )
-    _require_prefix(rows, part.prefix)
-    return rows
 
 
 def read_page(listed: object, *, purposes: Sequence[str], audience: str) -> Rows:

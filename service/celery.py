@@ -46,6 +46,7 @@ app.conf.update(
     task_routes={"service.tasks.deliver": {"queue": DELIVERIES}},
     beat_schedule={
         "sweep": {"task": "service.tasks.sweep", "schedule": 15.0},
+        "disclosures": {"task": "service.tasks.log_disclosures", "schedule": crontab(minute="3")},
         "tidy": {"task": "service.tasks.tidy", "schedule": crontab(minute="7")},
     },
 )

@@ -17,12 +17,14 @@ from django.utils import timezone
 from consent.acts import deliver as delivering
 from consent.acts import look_over as looking
 from consent.acts import protect as protecting
+from consent.acts import unfold as unfolding
+from consent.acts.close_day import close_day
 from consent.acts.notify import notify
 from consent.acts.open_case import Matter, open_case
 from consent.acts.register_checked import Registered, register_checked
 from consent.acts.search_case import search_case
 from consent.errors import CaseClosed
-from consent.reads import cases, lookouts, protections, webhooks
+from consent.reads import cases, disclosures, lookouts, protections, webhooks
 from consent.reads.copies import deposited_copies, protected_copies, registered_copies
 from consent.reads.protections import Unsearched
 from consent.rules.lifecycle import Search
@@ -228,7 +230,25 @@ def sweep() -> None:
         look_over.delay()
     if webhooks.any_due(at=at):
         deliver.delay()
+    if disclosures.any_folded():
+        unfold.delay()
     leftovers.remove_answered(at)
+
+
+@app.task(name="service.tasks.unfold")
+def unfold() -> None:
+    """Write down by image what was disclosed, for the people whose pictures they are. Another worker may be at it."""
+    until = time.monotonic() + ENOUGH
+    while time.monotonic() < until and unfolding.unfold():
+        pass
+
+
+@app.task(name="service.tasks.log_disclosures")
+def log_disclosures() -> None:
+    """Put roots over what was disclosed before today in the log, until none is missing."""
+    until = time.monotonic() + ENOUGH
+    while time.monotonic() < until and close_day(at=timezone.now()) is not None:
+        pass
 
 
 @app.task(name="service.tasks.tidy")

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from consent.reads.answers import Show
 from consent.reads.pictures import Event, Picture, Use
-from consent.reads.used import Run
+from consent.reads.used import Informed, Run
 from consent.rules.outcomes import Outcome
 from consent.rules.reasons import Reason
 from consentkit.entries import Kind
@@ -131,6 +131,7 @@ EVENT: Final[Mapping[Kind, Words]] = {
     Kind.WEBHOOK_ENROLLED: gettext_lazy("An organisation named where it is told of changes."),
     Kind.SNAPSHOT_PUBLISHED: gettext_lazy("A list of all permissions was published."),
     Kind.COLLECTION_MADE_PUBLIC: gettext_lazy("The list of permissions was opened to everybody."),
+    Kind.DISCLOSURES_LOGGED: gettext_lazy("A seal was put on the list of who asked about what."),
     Kind.PERSON_ENROLLED: gettext_lazy("You joined the registry."),
     Kind.STEWARD_ENROLLED: gettext_lazy("You became a steward."),
     Kind.PIPELINE_ENROLLED: gettext_lazy("An organisation was given access."),
@@ -317,6 +318,38 @@ def answered(run: Run) -> str:
         return ""
     said = ANSWERED[Outcome(run.outcome)] if run.outcome else WAITED_FOR
     return _("Told on %(day)s to stop.") % {"day": day(run.told_at)} + f" {said}"
+
+
+def may_ask(of: Informed) -> str:
+    """“May ask about: recognition and analysis, testing (research).”"""
+    return _("May ask about: %(purposes)s (%(audience)s).") % {
+        "purposes": purposes(of.purposes),
+        "audience": AUDIENCE[of.audience].name,
+    }
+
+
+def asked(of: Informed, *, about_one: bool) -> str:
+    """How many pictures it asked about, or that it asked about the one that is read of; nothing where it did not."""
+    if of.asked is None:
+        return ""
+    if about_one:
+        said = _("It asked about this picture, first on %(day)s: %(purposes)s.")
+    else:
+        said = ngettext(
+            "It asked about %(count)d of your pictures, first on %(day)s: %(purposes)s.",
+            "It asked about %(count)d of your pictures, first on %(day)s: %(purposes)s.",
+            of.asked.pictures,
+        )
+    told = {"count": of.asked.pictures, "day": day(of.asked.first_at), "purposes": purposes(of.asked.purposes)}
+    return said % told
+
+
+def listed(of: Informed) -> str:
+    """Since when its list is as it is; nothing where it takes none."""
+    if of.listed is None:
+        return ""
+    said = _("It keeps the list of what may be used, and of what may not, up to date: last on %(day)s.")
+    return said % {"day": day(of.listed.last_at)}
 
 
 def updated(synced: int, organisations: int) -> str:

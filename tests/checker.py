@@ -6,6 +6,7 @@ It compares what is stored with the oracle (laws 3 to 7), and the fold with both
 import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +16,9 @@ from consent.exclusions.fold import Opened, fold
 from consent.models import (
     Case,
     CaseImage,
+    DisclosedImage,
+    Disclosure,
+    DisclosureDay,
     FeedTotal,
     Grant,
     GrantLine,
@@ -26,6 +30,7 @@ from consent.models import (
     Protection,
     Snapshot,
     Standing,
+    Unfolded,
     Webhook,
     Withdrawal,
     WithdrawalLine,
@@ -61,6 +66,9 @@ def check_world() -> None:
     _webhooks_are_where_they_say(entries, story)
     _snapshots_are_what_was_published(entries, story)
     _the_public_was_public_first(story)
+    _disclosures_are_of_the_pipelines_feed(entries)
+    _days_are_the_roots(entries, story)
+    _images_are_unfolded()
     assert list(faults()) == []
     assert list(differences()) == []
 
@@ -113,6 +121,7 @@ def _every_act_has_one_entry(entries: Sequence[Entry]) -> None:
         assert sorted(acts) == sorted(act for act, of in kinds.items() if of == kind)
     assert counted["acknowledged"] == Notification.objects.exclude(outcome=None).count()
     assert counted["manifest_attested"] == Manifest.objects.count()
+    assert counted["disclosures_logged"] == DisclosureDay.objects.count()
     assert counted["case_searched"] == Case.objects.filter(search__in=["done", "unreadable"]).count()
     assert counted["image_submitted"] == Image.objects.count()
     assert counted["image_registered"] == Image.objects.filter(state="registered").count()
@@ -332,3 +341,52 @@ def _the_public_was_public_first(story: Sequence[Happened]) -> None:
             case "submitted":
                 filled.add(item["collection"])
     assert {str(each.id): each.public for each in Collection.objects.all()} == public
+
+
+def _disclosures_are_of_the_pipelines_feed(entries: Sequence[Entry]) -> None:
+    """A set names each image once, in order, and only what its pipeline may be told of; a feed's names none."""
+    feeds = {row.image_id: (row.collection_id, row.held) for row in Standing.objects.all()}
+    for row in Disclosure.objects.select_related("pipeline"):
+        images = [bytes(row.images)[at : at + 16] for at in range(0, len(row.images), 16)]
+        assert images == sorted(set(images))
+        assert {feeds[UUID(bytes=image)] for image in images} <= {(row.pipeline.collection_id, False)}
+        assert (row.since or 0) <= row.size <= len(entries)
+        if row.how in ("check", "match"):
+            assert row.count == len(images) > 0
+            assert row.scopes.bit_count() == 1
+        else:
+            assert not images
+        assert (row.since is not None) == (row.how == "delta")
+
+
+def _days_are_the_roots(entries: Sequence[Entry], story: Sequence[Happened]) -> None:
+    """Each day's entry has the root of all rows since the day before it, and none of them is of its own day."""
+    indexes = {str(entry.act): entry for entry in entries}
+    days = [(indexes[told.act], item) for told in story for item in told.items if item["what"] == "disclosures_logged"]
+    rows = list(DisclosureDay.objects.order_by("last"))
+    assert [(entry.act, item["first"], item["last"]) for entry, item in days] == [
+        (r.act, r.first, r.last) for r in rows
+    ]
+    before = 0
+    for (entry, item), row in zip(days, rows, strict=True):
+        told = list(Disclosure.objects.filter(serial__gt=before, serial__lte=row.last).order_by("serial"))
+        assert (told[0].serial, told[-1].serial, len(told)) == (item["first"], item["last"], item["count"])
+        assert item["count"] == row.count
+        assert oracle.root([_leaf(each) for each in told]).hex() == item["root"] == bytes(row.root).hex()
+        assert max(each.at for each in told).date() < entry.recorded_at.date()
+        before = row.last
+
+
+def _leaf(of: Disclosure) -> bytes:
+    said = {name: getattr(of, name) for name in ("serial", "how", "scopes", "size", "since", "count")}
+    said |= {"pipeline": str(of.pipeline.id), "images": oracle.sha256(bytes(of.images)).hex()}
+    return oracle.disclosure(said | {"at": (of.at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)})
+
+
+def _images_are_unfolded() -> None:
+    """By image, what the sets say up to the mark, and nothing else."""
+    told = Disclosure.objects.filter(serial__lte=Unfolded.objects.get().serial)
+    sets = [(row.serial, row.pipeline_id, row.scopes, bytes(row.images)) for row in told]
+    rows = DisclosedImage.objects.values_list("image", "pipeline", "scope", "first")
+    found = {(image.bytes, pipeline, scope): first for image, pipeline, scope, first in rows}
+    assert found == oracle.first_asked(sets)

@@ -6,6 +6,7 @@ must not be made here too. Purposes, audiences and reasons are written out for t
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -276,3 +277,22 @@ def protections(story: Iterable[Happened]) -> dict[tuple[str, str], set[tuple[st
                 if by[withdrawal] == item["person"] and image == item["image"]:
                     uses -= {(purpose, item["audience"]) for purpose in item["purposes"]}
     return lines
+
+
+# What was disclosed
+
+
+def disclosure(said: Item) -> bytes:
+    """A leaf of a day's tree. Only whole numbers, hex and words stand in it, so this is RFC 8785."""
+    return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+
+
+def first_asked(told: Iterable[tuple[int, int, int, bytes]]) -> dict[tuple[bytes, int, int], int]:
+    """Of (serial, pipeline, scopes, images): by (image, pipeline, scope), the serial that named it first."""
+    first: dict[tuple[bytes, int, int], int] = {}
+    for serial, pipeline, scopes, images in sorted(told):
+        for at in range(0, len(images), 16):
+            for scope in range(len(SCOPES)):
+                if scopes & 2**scope:
+                    first.setdefault((images[at : at + 16], pipeline, scope), serial)
+    return first

@@ -18,7 +18,7 @@ STOP_AT = """
         IF current_setting('tests.gate', true) = 'stop' THEN PERFORM pg_advisory_xact_lock({gate}); END IF;
         RETURN NULL;
     END $$;
-    CREATE TRIGGER {table}_gate BEFORE UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION stop_at_gate();
+    CREATE TRIGGER {table}_gate {moment} ON {table} FOR EACH STATEMENT EXECUTE FUNCTION stop_at_gate();
 """
 
 
@@ -44,11 +44,14 @@ def connected(job: Callable[[], Any]) -> Any:
 
 
 class Gate:
-    """Before an act updates rows of this table, it waits until the gate opens; only acts run by `stopped` do."""
+    """Before an act updates rows of this table, it waits until the gate opens; only acts run by `stopped` do.
 
-    def __init__(self, table: str) -> None:
+    Or at another moment: `AFTER INSERT`.
+    """
+
+    def __init__(self, table: str, moment: str = "BEFORE UPDATE") -> None:
         with connection.cursor() as cursor:
-            cursor.execute(STOP_AT.format(gate=GATE, table=table))
+            cursor.execute(STOP_AT.format(gate=GATE, table=table, moment=moment))
 
     @contextmanager
     def stopped(self, job: Callable[[], Any]) -> Iterator[Future[Any]]:

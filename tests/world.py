@@ -19,6 +19,7 @@ from PIL import ImageOps
 from consent.acts.attest import Attested, attest
 from consent.acts.chosen import Chosen
 from consent.acts.deposit import deposit
+from consent.acts.disclose import Telling, disclose_images
 from consent.acts.enrol_pipeline import Access, enrol_pipeline
 from consent.acts.grant import Granted, Permission, grant
 from consent.acts.look_over import look_over, look_past
@@ -38,6 +39,7 @@ from consent.reads.matches import Matched, match
 from consent.reads.pipelines import Asker, pipeline_of_key
 from consent.reads.protections import contributor_of
 from consent.rules.decisions import Decided
+from consent.rules.disclosures import How
 from consent.rules.lifecycle import CaseMove
 from consent.rules.pictures import protected_views
 from consent.rules.reasons import Reason
@@ -269,6 +271,13 @@ class World:
         asker = self.asker(pipeline)
         asked = [key.hex() if isinstance(key, bytes) else str(key) for key in keys]
         return check(asker, purpose=purpose, by=by, keys=asked, at=self.at)
+
+    def asks(self, pipeline: Pipeline, *images: UUID, purpose: str = "ai_training") -> Checked:
+        """The answers for these images, kept before they leave, as the door does it."""
+        checked, asker = self.check(pipeline, *images, purpose=purpose), self.asker(pipeline)
+        telling = Telling(How.CHECK, (purpose,), asker.audience, checked.size)
+        disclose_images(asker.serial, telling=telling, images=checked.images, at=self.at)
+        return checked
 
     def asker(self, pipeline: Pipeline) -> Asker:
         """Who the door takes the pipeline for."""

@@ -47,6 +47,7 @@ def test_the_kinds_are_pinned() -> None:
         "webhook_enrolled",
         "snapshot_published",
         "collection_made_public",
+        "disclosures_logged",
     ]
 
 

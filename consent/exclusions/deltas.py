@@ -30,12 +30,22 @@ ROWS: Final = """
 
 @dataclass(frozen=True)
 class Delta:
-    """One page: its rows, then `next` or `close`. `passed`: the size that a close's cursor says the asker has."""
+    """One page, true at `size`, of what changed from `since` on: its rows, then `next` or `close`.
+
+    `passed`: the size that a close's cursor says the asker has.
+    """
 
     rows: list[dict[str, str | int | None]]
     next: str | None
     close: str | None
     passed: int | None
+    since: int
+    size: int
+
+    @property
+    def news(self) -> bool:
+        """Whether it says anything that its cursor does not. Where nothing changed, that nothing did is news too."""
+        return bool(self.rows) or self.size > self.since
 
 
 def delta(feed: Feed, *, since: str, at: datetime) -> Delta:
@@ -52,9 +62,10 @@ def delta(feed: Feed, *, since: str, at: datetime) -> Delta:
         rows = [_row(feed, row) for row in found]
         if len(found) < PAGE:
             end = close(totals(feed), size=size, cursor=Cursor(size).encode(feed), at=at)
-            return Delta(rows, None, end, passed)
+            return Delta(rows, None, end, passed, cursor.size, size)
     index, image = found[-1][:2]
-    return Delta(rows, Cursor(cursor.size, Position(index, image)).encode(feed), None, passed)
+    following = Cursor(cursor.size, Position(index, image)).encode(feed)
+    return Delta(rows, following, None, passed, cursor.size, size)
 
 
 def _rows(feed: Feed, cursor: Cursor) -> list[tuple[Any, ...]]:

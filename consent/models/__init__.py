@@ -2,6 +2,7 @@
 
 from consent.models.cases import Case, CaseImage
 from consent.models.deposits import Deposit
+from consent.models.disclosures import DisclosedImage, Disclosure, DisclosureDay, Unfolded
 from consent.models.grants import Grant, GrantLine, Withdrawal, WithdrawalLine
 from consent.models.manifests import Manifest, ManifestImage, ManifestLook
 from consent.models.notices import Notice
@@ -16,6 +17,9 @@ __all__ = [
     "Case",
     "CaseImage",
     "Deposit",
+    "DisclosedImage",
+    "Disclosure",
+    "DisclosureDay",
     "FeedTotal",
     "Grant",
     "GrantLine",
@@ -29,6 +33,7 @@ __all__ = [
     "Protection",
     "Snapshot",
     "Standing",
+    "Unfolded",
     "Webhook",
     "Withdrawal",
     "WithdrawalLine",

@@ -23,11 +23,13 @@ Stored = tuple[int | None, int | None]  # `until` and `reason` of one scope, as 
 # One array in, plain tuples out: no row becomes an object on the way. Held images are strangers.
 ROWS: Final = {
     "sha256": """
-        SELECT encode(sha256, 'hex'), until[%(position)s], reason[%(position)s] FROM consent_standing
+        SELECT encode(sha256, 'hex'), until[%(position)s], reason[%(position)s], uuid_send(image_id)
+        FROM consent_standing
         WHERE sha256 = ANY(%(keys)s::bytea[]) AND collection_id = %(collection)s AND NOT held
     """,
     "image": """
-        SELECT image_id::text, until[%(position)s], reason[%(position)s] FROM consent_standing
+        SELECT image_id::text, until[%(position)s], reason[%(position)s], uuid_send(image_id)
+        FROM consent_standing
         WHERE image_id = ANY(%(keys)s::uuid[]) AND collection_id = %(collection)s AND NOT held
     """,
 }
@@ -35,11 +37,15 @@ ROWS: Final = {
 
 @dataclass(frozen=True)
 class Checked:
-    """One decision a key, in the order asked, true at `size` and until `valid_until` (Unix seconds)."""
+    """One decision a key, in the order asked, true at `size` and until `valid_until` (Unix seconds).
+
+    `images`: the ids of those that answered, 16 bytes each.
+    """
 
     size: int
     valid_until: int
     decisions: Sequence[Decided]
+    images: bytes
 
 
 @dataclass(frozen=True)
@@ -52,10 +58,14 @@ class Question:
 
 
 class Asking:
-    """Answers at one size; any number of lists of keys may be asked for. Made by `asking`."""
+    """Answers at one size; any number of lists of keys may be asked for. Made by `asking`.
+
+    `images`: the ids of those that answered to the newest list, 16 bytes each.
+    """
 
     def __init__(self, question: Question, *, size: int, now: int, doubted: bool) -> None:
         self.size = size
+        self.images = b""
         self._question, self._now, self._doubted = question, now, doubted
         self._decided: dict[Stored, Decided] = {}
         self._ends: set[int] = set()
@@ -74,7 +84,8 @@ class Asking:
         with connection.cursor() as cursor:
             cursor.execute(ROWS[self._question.by], self._parameters(keys))
             rows = cursor.fetchall()
-        found = {key: (until, reason) for key, until, reason in rows}
+        self.images = b"".join([image for *_, image in rows])
+        found = {key: (until, reason) for key, until, reason, _ in rows}
         return found if len(found) == len(rows) else _merged(rows)
 
     def _parameters(self, keys: Sequence[str]) -> dict[str, str | int | UUID]:
@@ -100,10 +111,10 @@ class Asking:
         return decided
 
 
-def _merged(rows: Sequence[tuple[str, int | None, int | None]]) -> dict[str, Stored]:
+def _merged(rows: Sequence[tuple[str, int | None, int | None, bytes]]) -> dict[str, Stored]:
     """Several images of one digest answer as one."""
     terms = defaultdict(list)
-    for key, until, code in rows:
+    for key, until, code, _ in rows:
         terms[key].append((until, None if code is None else Reason(code)))
     return {key: strongest(of) for key, of in terms.items()}
 
@@ -121,4 +132,4 @@ def check(asker: Asker, *, purpose: str, by: By, keys: Sequence[str], at: dateti
     """The decisions for these keys, duplicates kept."""
     with asking(Question(asker, purpose, by), at=at) as questions:
         decisions = questions.answer(keys)
-        return Checked(questions.size, questions.valid_until, decisions)
+        return Checked(questions.size, questions.valid_until, decisions, questions.images)

@@ -59,6 +59,11 @@ class Matched:
     complete: bool
     pictures: tuple[PictureMatches, ...]
 
+    @property
+    def images(self) -> bytes:
+        """The ids of those that it names, 16 bytes each."""
+        return b"".join(found.image.bytes for picture in self.pictures for found in picture.matches)
+
 
 def match(asker: Asker, *, purpose: str, version: int, pictures: Sequence[bytes]) -> Matched:
     """Of each picture's packed views, what they match in the asker's collection.

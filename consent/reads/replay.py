@@ -10,7 +10,9 @@ from consent.exclusions.fold import Folded, Opened, fold
 from consent.exclusions.openings import acts
 from consent.exclusions.standings import digests, stored
 from consent.models import FeedTotal, Standing
-from consentkit.published import WHAT
+from consent.reads import disclosures
+from consent.rules.disclosures import WHAT as LOGGED
+from consentkit.published import WHAT as PUBLISHED
 from consentkit.scopes import FEED_MODULUS
 from registry.reads.size import at_one_size
 
@@ -20,18 +22,21 @@ PAGE = 5_000
 def differences() -> Iterator[str]:
     """Each difference in words; none when rows and log tell one story. One size for all of it."""
     with at_one_size() as size:
-        published: list[Mapping[str, Any]] = []
-        folded = fold(_noting(acts(size), published))
+        noted: dict[str, list[Mapping[str, Any]]] = {PUBLISHED: [], LOGGED: []}
+        folded = fold(_noting(acts(size), noted))
         yield from _standings(folded)
         yield from _states(folded)
         yield from _totals(folded)
-        yield from _snapshots(published)
+        yield from _snapshots(noted[PUBLISHED])
+        yield from disclosures.differences(noted[LOGGED])
 
 
-def _noting(read: Iterable[Opened], published: list[Mapping[str, Any]]) -> Iterator[Opened]:
-    """The acts as they come, while the items of published snapshots are kept: the log is read once."""
+def _noting(read: Iterable[Opened], noted: Mapping[str, list[Mapping[str, Any]]]) -> Iterator[Opened]:
+    """The acts as they come, while the items of these kinds are kept: the log is read once."""
     for opened in read:
-        published.extend(item for item in opened.items if item["what"] == WHAT)
+        for item in opened.items:
+            if item["what"] in noted:
+                noted[item["what"]].append(item)
         yield opened
 
 

@@ -1,15 +1,23 @@
-"""Who used a person's pictures: the training runs that pipelines attested. The portal and `me/images` read this."""
+"""Who used a person's pictures: the training runs that pipelines attested, and who asked whether it may.
 
+The portal and `me/images` read this.
+"""
+
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count, QuerySet
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
 
-from consent.models import Manifest, ManifestImage, Notification
+from consent.models import DisclosedImage, Disclosure, Manifest, ManifestImage, Notification, Pipeline
+from consent.rules.disclosures import FEEDING
+from consent.rules.purposes import in_order
 from consent.rules.reasons import Duty
+from consentkit.scopes import AUDIENCES, PURPOSES
 from registry.errors import NotFound
-from registry.models import Image
+from registry.models import Entry, Image, Opening
 from registry.reads.size import at_one_size
 
 
@@ -33,11 +41,49 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Question:
+    """That an organisation asked: about how many of the person's pictures, for which purposes, and when first."""
+
+    pictures: int
+    purposes: tuple[str, ...]
+    first_at: datetime
+
+
+@dataclass(frozen=True)
+class Listing:
+    """That an organisation takes the list of a whole collection: when it last did, and at which size that was true."""
+
+    last_at: datetime
+    size: int
+
+
+@dataclass(frozen=True)
+class Informed:
+    """One organisation that was told what may be done with the person's pictures, and for what it may ask today.
+
+    `asked` is None where it asked about none of them, `listed` where it took no list since the first of them came.
+    Neither what it was told is said here nor by which question: a match is only found to what is protected, so that it
+    was one would tell of a case. And the list of a collection is named whether or not a picture is held, because its
+    contributor would learn from the silence that somebody else brought the same bytes.
+    """
+
+    organisation: str
+    purposes: tuple[str, ...]
+    audience: str
+    asked: Question | None
+    listed: Listing | None
+
+
+@dataclass(frozen=True)
 class Used:
-    """The runs at one size, newest first."""
+    """The runs at one size, newest first; and who asked or takes the list, by name.
+
+    Questions appear here when they were unfolded, seconds after they were answered.
+    """
 
     size: int
     runs: tuple[Run, ...]
+    informed: tuple[Informed, ...]
 
 
 def used_by(person: UUID, *, image: UUID | None = None) -> Used:
@@ -52,7 +98,8 @@ def used_by(person: UUID, *, image: UUID | None = None) -> Used:
         counts = dict(held.values_list("manifest_id").annotate(Count("image_id")))
         told = {word.manifest_id: word for word in _told(list(counts), theirs)}
         manifests = Manifest.objects.filter(serial__in=counts).select_related("pipeline").order_by("-serial")
-        return Used(size, tuple(_run(each, counts[each.serial], told.get(each.serial)) for each in manifests))
+        runs = tuple(_run(each, counts[each.serial], told.get(each.serial)) for each in manifests)
+        return Used(size, runs, tuple(_informed(theirs)))
 
 
 def _told(manifests: list[int], theirs: QuerySet[Image]) -> QuerySet[Notification]:
@@ -75,3 +122,51 @@ def _run(manifest: Manifest, pictures: int, told: Notification | None) -> Run:
         told_at=told.created_at if told else None,
         outcome=told.outcome if told else None,
     )
+
+
+def _informed(theirs: QuerySet[Image]) -> Iterator[Informed]:
+    questions, came = _questions(theirs), _came(theirs)
+    pipelines = Pipeline.objects.filter(collection__in=came).order_by("name", "serial")
+    lists = _lists(pipelines)
+    for each in pipelines:
+        asked, listed = questions.get(each.serial), lists.get(each.serial)
+        if listed is not None and listed.size <= came[each.collection_id]:
+            listed = None  # true before the first of these pictures was there
+        if asked or listed:
+            yield Informed(each.name, tuple(each.purposes), each.audience, asked, listed)
+
+
+def _questions(theirs: QuerySet[Image]) -> dict[int, Question]:
+    """By pipeline."""
+    named = DisclosedImage.objects.filter(image__in=theirs.values("id")).order_by().values_list("pipeline")
+    counted = list(
+        named.annotate(
+            images=Count("image", distinct=True), scopes=ArrayAgg("scope", distinct=True), earliest=Min("first")
+        )
+    )
+    earliest = {first for *_, first in counted}
+    at = dict(Disclosure.objects.filter(serial__in=earliest).values_list("serial", "at"))
+    return {pipeline: Question(images, _purposes(scopes), at[first]) for pipeline, images, scopes, first in counted}
+
+
+def _purposes(scopes: Iterable[int]) -> tuple[str, ...]:
+    return tuple(in_order(PURPOSES[scope // len(AUDIENCES)] for scope in scopes))
+
+
+def _lists(pipelines: QuerySet[Pipeline]) -> dict[int, Listing]:
+    """By pipeline, the newest."""
+    of = Disclosure.objects.filter(pipeline=OuterRef("serial"), how__in=FEEDING).order_by("-serial")
+    newest = pipelines.order_by().annotate(newest=Subquery(of.values("serial")[:1])).values("newest")
+    rows = Disclosure.objects.filter(serial__in=newest).values_list("pipeline", "at", "size")
+    return {pipeline: Listing(at, size) for pipeline, at, size in rows}
+
+
+def _came(theirs: QuerySet[Image]) -> dict[UUID, int]:
+    """By collection, the index of the entry with which the first of these images came."""
+    first = theirs.order_by("collection", "submitted_at").distinct("collection")
+    images = dict(first.values_list("id", "collection"))
+    found: dict[UUID, int] = {}
+    for image, collection in images.items():
+        acts = Opening.objects.filter(image=image).values("act")
+        found[collection] = Entry.objects.filter(act__in=acts).earliest("index").index
+    return found

@@ -38,6 +38,19 @@ def insert_many(model: type[Model], columns: Sequence[str], rows: Iterable[Seque
             copy.write_row(row)
 
 
+def insert_one(model: type[Model], columns: Mapping[str, str], row: Sequence[object]) -> None:
+    """COPY one row that may have megabytes, in this transaction: as a parameter they would be written and read as hex.
+
+    Columns are the database's, each with its type; defaults fill the rest.
+    """
+    quoted = connection.ops.quote_name
+    table = quoted(model._meta.db_table)  # noqa: SLF001 - Django documents _meta
+    statement = f"COPY {table} ({', '.join(map(quoted, columns))}) FROM STDIN (FORMAT BINARY)"
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
+        copy.set_types(list(columns.values()))
+        copy.write_row(row)
+
+
 def ask(statements: str, parameters: Mapping[str, Any]) -> list[list[tuple[Any, ...]]]:
     """Run statements, parted by semicolons, in one round trip; the rows of each in turn, none where it gives none.
 

@@ -1,7 +1,8 @@
 """A check as an Arrow IPC stream: the column `key` in, `key`, `decision` and `reason` out, batch by batch.
 
 `purpose` and `by` (default `sha256`) stand in the stream's schema metadata or behind the question mark. The stream lies
-in a file, because the answer's first bytes name the lease, which the last key may shorten: it is read twice.
+in a file, because the answer's first bytes name the lease, which the last key may shorten: it is read twice. What it
+tells of which images is kept in another, because nothing can be written before all is read at one size.
 """
 
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from service.problems import Problem
 
 MOST: Final = 5_000_000
 BODY_BYTES: Final = 512 * 2**20
+PIECE: Final = 16 * 100_000  # bytes of image ids in one disclosure
 COLUMNS: Final[dict[str, Kind]] = {"key": TEXTS}
 
 
@@ -43,8 +45,8 @@ class Answers:
     places: list[bytes]
 
 
-def answers(file: IO[bytes], schema: Any, *, asker: Asker, of: Said, at: datetime) -> Answers:
-    """All keys at one size."""
+def answers(file: IO[bytes], schema: Any, *, asker: Asker, of: Said, at: datetime, kept: IO[bytes]) -> Answers:
+    """All keys at one size. `kept` gets the ids of the images that answered, 16 bytes each."""
     distinct: dict[Decided, int] = {}
     places: list[bytes] = []
     by = cast("By", of.by)
@@ -55,9 +57,17 @@ def answers(file: IO[bytes], schema: Any, *, asker: Asker, of: Said, at: datetim
             if seen > MOST:
                 raise Problem("bulk-too-large", f"Ask for at most {MOST:,} keys at once.")
             places.append(_places(questions, _keys(batch, by, first=seen - len(batch)), distinct))
+            kept.write(questions.images)
         if not seen:
             raise Problem("bulk-empty", "Ask for at least one key.")
         return Answers(questions.size, questions.valid_until, list(distinct), places)
+
+
+def pieces(kept: IO[bytes]) -> Iterator[bytes]:
+    """What `answers` kept, some at a time."""
+    kept.seek(0)
+    while piece := kept.read(PIECE):
+        yield piece
 
 
 def _places(questions: Asking, keys: list[str], distinct: dict[Decided, int]) -> bytes:

@@ -1,5 +1,6 @@
 """POST checks: may these images be used for this purpose, now?"""
 
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
@@ -8,9 +9,11 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
+from consent.acts.disclose import Telling, disclose_images
 from consent.reads.checks import By, Checked, check
 from consent.reads.pipelines import Asker
 from consent.rules.decisions import Decided
+from consent.rules.disclosures import How
 from service.api import arrow, examples, forms, streams
 from service.api import described as d
 from service.api.doors import PipelineDoor, written
@@ -86,6 +89,8 @@ class Checks(PipelineDoor):
         require_keys(asked.keys, by=cast("By", asked.by))
         require_covered(self.asker, asked.purpose)
         checked = check(self.asker, purpose=asked.purpose, by=cast("By", asked.by), keys=asked.keys, at=self.at)
+        telling = Telling(How.CHECK, (asked.purpose,), self.asker.audience, checked.size)
+        disclose_images(self.asker.serial, telling=telling, images=checked.images, at=self.at)
         return HttpResponse(
             _rendered(asked, checked), content_type="application/json", headers={"Cache-Control": "no-store"}
         )
@@ -95,7 +100,12 @@ class Checks(PipelineDoor):
         schema = streams.schema_of(file, arrow.COLUMNS)
         of = streams.said(schema, request.GET.dict(), arrow.Said)
         require_covered(self.asker, of.purpose)
-        found = arrow.answers(file, schema, asker=self.asker, of=of, at=timezone.now())
+        self.at = timezone.now()  # the stream may have taken long
+        with tempfile.TemporaryFile() as kept:
+            found = arrow.answers(file, schema, asker=self.asker, of=of, at=self.at, kept=kept)
+            telling = Telling(How.CHECK, (of.purpose,), self.asker.audience, found.size)
+            for images in arrow.pieces(kept):
+                disclose_images(self.asker.serial, telling=telling, images=images, at=self.at)
         return StreamingHttpResponse(
             arrow.rendered(file, schema, of=of, found=found),
             content_type=streams.MEDIA_TYPE,

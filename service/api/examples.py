@@ -57,3 +57,10 @@ RUN: Final = {
     "told_at": None,
     "outcome": None,
 }
+INFORMED: Final = {
+    "organisation": "Example Lab",
+    "purposes": ["ai_training"],
+    "audience": "research",
+    "asked": {"purposes": ["ai_training"], "first_at": AT},
+    "listed": {"last_at": AT, "size": SIZE},
+}

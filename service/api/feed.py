@@ -8,8 +8,10 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from consent.acts.acknowledge_sync import acknowledge_sync
+from consent.acts.disclose import Telling, disclose_feed
 from consent.acts.publish_snapshot import publish_snapshot
 from consent.reads.feed import delta, feed_of, part
+from consent.rules.disclosures import How
 from service.api import described as d
 from service.api import examples
 from service.api.doors import PAGE, PipelineDoor, answer
@@ -76,6 +78,9 @@ class Snapshot(PipelineDoor):
         headers = {"ETag": f'"{found.size}-{feed.bits:x}"', "Cache-Control": "private, no-cache"}
         if headers["ETag"] in _tags(request):
             return HttpResponse(status=304, headers=headers)
+        telling = Telling(How.SNAPSHOT, feed.purposes, feed.audience, found.size)
+        rows = sum(each.rows for each in found.parts)
+        disclose_feed(self.asker.serial, telling=telling, rows=rows, at=self.at)
         body = {
             "size": found.size,
             "audience": feed.audience,
@@ -123,7 +128,11 @@ class Deltas(PipelineDoor):
         since = request.GET.get("from")
         if since is None:
             raise Problem("cursor-altered", "Say from where: ?from= the cursor of your last close.")
-        found = delta(feed_of(self.asker), since=since, at=self.at)
+        feed = feed_of(self.asker)
+        found = delta(feed, since=since, at=self.at)
+        if found.news:
+            telling = Telling(How.DELTA, feed.purposes, feed.audience, found.size, found.since)
+            disclose_feed(self.asker.serial, telling=telling, rows=len(found.rows), at=self.at)
         if found.passed is not None:
             acknowledge_sync(self.asker.serial, size=found.passed)
         end = {"next": found.next} if found.close is None else {"close": found.close}

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 
 from consent.reads.pictures import Event, Picture, Use, history, page, picture
 from consent.reads.pipelines import reach
-from consent.reads.used import Run, used_by
+from consent.reads.used import Informed, Run, used_by
 from consent.rules.decisions import Decided
 from consent.rules.outcomes import OUTCOMES
 from consent.rules.reasons import Decision, Reason
@@ -78,17 +78,33 @@ RUN: Final = d.thing(
         "outcome": d.maybe({"type": "string", "enum": [*OUTCOMES, None]}),
     }
 )
+QUESTION: Final = d.thing({"purposes": d.many(d.PURPOSE), "first_at": d.TIME})
+LISTING: Final = d.thing({"last_at": d.TIME, "size": d.WHOLE})
+INFORMED: Final = {
+    **d.thing(
+        {
+            "organisation": d.TEXT,
+            "purposes": d.many(d.PURPOSE),
+            "audience": d.AUDIENCE,
+            "asked": d.maybe(QUESTION),
+            "listed": d.maybe(LISTING),
+        }
+    ),
+    "description": "Who may ask for these purposes, and asked about this picture, or takes the list of its whole "
+    "collection since it is there. To ask is not to use: that is in `used_by`. A question is here within a minute.",
+}
 SYNCED: Final = d.thing({"synced": d.WHOLE, "pipelines": d.WHOLE})
 LIST: Final = d.shown(
     d.thing({"size": d.WHOLE, "images": d.many(d.thing(PICTURE)), "next": d.maybe(d.NUMBER)}),
     {"size": examples.SIZE, "images": [examples.PICTURE], "next": None},
 )
 ONE: Final = d.shown(
-    d.thing({**PICTURE, "history": d.many(EVENT), "used_by": d.many(RUN)}, synced=SYNCED),
+    d.thing({**PICTURE, "history": d.many(EVENT), "used_by": d.many(RUN), "informed": d.many(INFORMED)}, synced=SYNCED),
     {
         **examples.PICTURE,
         "history": [examples.EVENT],
         "used_by": [examples.RUN],
+        "informed": [examples.INFORMED],
         "synced": {"synced": 4, "pipelines": 5},
     },
 )
@@ -154,18 +170,20 @@ class Image(PersonDoor):
 
     @d.described(
         "read_image",
-        "One of your pictures: its state, what it may be used for, its history, and who says to have trained with it.",
+        "One of your pictures: its state, what it may be used for, its history, who asked about it, and who "
+        "says to have trained with it.",
         answers={200: ONE},
         problems=(404,),
     )
     def get(self, request: Request, image: UUID) -> HttpResponse:  # noqa: ARG002 - Django's signature
         found = picture(self.person, image=image, at=self.at)
         events = history(self.person, image=image)
-        runs = used_by(self.person, image=image).runs
+        used = used_by(self.person, image=image)
         body = {
             **_picture(found),
             "history": [_event(event) for event in events],
-            "used_by": [_run(run) for run in runs],
+            "used_by": [_run(run) for run in used.runs],
+            "informed": [_informed(each) for each in used.informed],
         }
         if events:
             spread = reach(found.collection, index=events[-1].index, at=self.at)
@@ -251,6 +269,17 @@ def _run(of: Run) -> dict[str, Any]:
         "attested_at": written(of.attested_at),
         "told_at": written(of.told_at) if of.told_at else None,
         "outcome": of.outcome,
+    }
+
+
+def _informed(of: Informed) -> dict[str, Any]:
+    asked, listed = of.asked, of.listed
+    return {
+        "organisation": of.organisation,
+        "purposes": list(of.purposes),
+        "audience": of.audience,
+        "asked": {"purposes": list(asked.purposes), "first_at": written(asked.first_at)} if asked else None,
+        "listed": {"last_at": written(listed.last_at), "size": listed.size} if listed else None,
     }
 
 

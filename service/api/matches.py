@@ -14,7 +14,9 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from consent.acts.deposit import deposit
+from consent.acts.disclose import Telling, disclose_images
 from consent.reads.matches import Found, Matched, PictureMatches, match
+from consent.rules.disclosures import How
 from consentkit.fingerprints import views
 from consentkit.fingerprints.asking import VIEW_BYTES
 from service.api import described as d
@@ -194,6 +196,8 @@ class Matches(PipelineDoor):
             # Before the answer: what is protected meanwhile is in the answer, and what is later finds the deposit.
             deposit(self.asker.serial, version=asked.version, pictures=_by_key(asked.pictures), at=self.at)
         found = match(self.asker, purpose=asked.purpose, version=asked.version, pictures=packed)
+        telling = Telling(How.MATCH, (asked.purpose,), self.asker.audience, found.size)
+        disclose_images(self.asker.serial, telling=telling, images=found.images, at=self.at)
         return answer(_rendered(asked, found))
 
     def _written(self, request: Request) -> Asked:

@@ -21,7 +21,7 @@ from consentkit.scopes import AUDIENCES, PURPOSES
 from registry.rules.lifecycle import ImageState
 from service import previews, words
 from service.portal.contributor import contributor
-from service.portal.used import said
+from service.portal.used import informed, said
 
 ON_A_PAGE: Final = 24
 
@@ -78,13 +78,14 @@ def one(request: HttpRequest, person: UUID, image: UUID) -> HttpResponse:
     found = picture(person, image=image, at=timezone.now())
     uses = {(use.purpose, use.audience): use for use in found.uses}
     rows = [_row(found, purpose, [uses[purpose, audience] for audience in AUDIENCES]) for purpose in PURPOSES]
-    told = history(person, image=image)
+    told, users = history(person, image=image), used_by(person, image=image)
     shown = {
         "card": cards([found])[0],
         "picture": found,
         "rows": rows,
         "events": [(event, words.event(event)) for event in reversed(told)],
-        "runs": said(used_by(person, image=image).runs),
+        "runs": said(users.runs),
+        "informed": informed(users.informed, about_one=True),
         **_spread(found, told),
     }
     return render(request, "portal/picture.html", shown)

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     WEBHOOK_ENROLLED = "webhook_enrolled"
     SNAPSHOT_PUBLISHED = "snapshot_published"
     COLLECTION_MADE_PUBLIC = "collection_made_public"
+    DISCLOSURES_LOGGED = "disclosures_logged"
 
 
 @dataclass(frozen=True)

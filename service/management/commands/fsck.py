@@ -16,7 +16,8 @@ SHOWN = 100
 class Command(BaseCommand):
     help = (
         "Recompute the log's tree, tiles, checkpoints, commitments and openings, then the standings, totals and states "
-        "that follow from them, and compare each with what is stored. Reads only. Exits 1 when anything differs."
+        "that follow from them and the roots of disclosures, and compare each with what is stored. Reads only. Exits 1 "
+        "when anything differs."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,4 +30,4 @@ class Command(BaseCommand):
         if found:
             self.stderr.write(self.style.ERROR(f"{len(found)} faults. Nothing was changed."))
             sys.exit(1)
-        self.stdout.write("The log, the standings and the states are equal.")
+        self.stdout.write("The log, the standings, the states and the disclosures are equal.")

@@ -333,11 +333,11 @@ def asked(of: Informed, *, about_one: bool) -> str:
     if of.asked is None:
         return ""
     if about_one:
-        said = _("It asked about this picture, first on %(day)s: %(purposes)s.")
+        said = _("It asked about this picture (%(purposes)s), first on %(day)s.")
     else:
         said = ngettext(
-            "It asked about %(count)d of your pictures, first on %(day)s: %(purposes)s.",
-            "It asked about %(count)d of your pictures, first on %(day)s: %(purposes)s.",
+            "It asked about %(count)d of your pictures (%(purposes)s), first on %(day)s.",
+            "It asked about %(count)d of your pictures (%(purposes)s), first on %(day)s.",
             of.asked.pictures,
         )
     told = {"count": of.asked.pictures, "day": day(of.asked.first_at), "purposes": purposes(of.asked.purposes)}

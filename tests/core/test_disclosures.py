@@ -28,6 +28,7 @@ from tests.checker import check_world
 from tests.threads import Gate, connected, together
 from tests.world import World, opened_collection
 
+SAID = "pipeline_id, how, scopes, size, count, images, at"
 CHECKED = Telling(How.CHECK, ("ai_training",), "research", 1)
 
 
@@ -261,6 +262,7 @@ def test_it_is_unfolded_in_pieces_and_by_whoever_is_first(world: World, monkeypa
         "UPDATE consent_disclosure SET at = at + interval '1 microsecond' WHERE serial = 2",
         "UPDATE consent_disclosure SET pipeline_id = (SELECT max(serial) FROM consent_pipeline) WHERE serial = 2",
         "DELETE FROM consent_disclosure WHERE serial = 2",
+        f"INSERT INTO consent_disclosure (serial, {SAID}) SELECT 4, {SAID} FROM consent_disclosure WHERE serial = 1",
         "UPDATE consent_disclosureday SET root = sha256(root) WHERE first = 1",
         "DELETE FROM consent_disclosureday",
     ],
@@ -269,6 +271,10 @@ def test_fsck_finds_what_was_changed(world: World, sql: str) -> None:
     lab, pictures = world.pipeline(), images(world, 3)
     for _ in range(3):
         world.asks(lab, *pictures)
+    close_day(at=tomorrow(world))
+    with pytest.raises(DatabaseError):
+        disclose_images(-1, telling=CHECKED, images=bytes(16), at=world.at)  # so that there is no 4
+    world.asks(lab, *pictures)
     close_day(at=tomorrow(world))
     world.pipeline("other")
     assert list(differences()) == []

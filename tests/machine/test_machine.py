@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import Max
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -22,7 +23,10 @@ from hypothesis.stateful import (
 from pytest_django import DjangoDbBlocker, Settings
 
 from consent import errors
-from consent.models import ManifestLook, Notification
+from consent.acts.close_day import close_day
+from consent.acts.unfold import unfold
+from consent.models import Disclosure, DisclosureDay, ManifestLook, Notification
+from consent.reads.disclosures import any_folded
 from consent.rules.lifecycle import CaseMove
 from consent.rules.reasons import Decision
 from registry.acts.submit import Shown
@@ -186,7 +190,7 @@ class Registry(RuleBasedStateMachine):
         """Every image, a stranger, and the same keys again: one answer each, as the oracle decides."""
         told, now, doubted = story(), int(self.world.at.timestamp()), self._doubted()
         images = oracle.images(told)
-        checked = self.world.check(self.lab[audience], *images, UUID(int=7), *images[:1], purpose=purpose)
+        checked = self.world.asks(self.lab[audience], *images, UUID(int=7), *images[:1], purpose=purpose)
         expected = [oracle.decide(told, image, purpose, audience, now) for image in images]
         held = {str(image) for image in Image.objects.filter(held=True).values_list("id", flat=True)}
         expected = ["unknown" if image in held else word for image, word in zip(images, expected, strict=True)]
@@ -195,6 +199,27 @@ class Registry(RuleBasedStateMachine):
         assert checked.size == len(told)
         assert [decided.decision for decided in checked.decisions] == [*expected, "unknown", *expected[:1]]
         assert now < checked.valid_until <= now + 900
+        kept = Disclosure.objects.latest("serial")
+        assert bytes(kept.images) == b"".join(sorted(UUID(image).bytes for image in images if image not in held))
+        assert (kept.size, kept.at) == (len(told), self.world.at)
+
+    @rule()
+    def unfold(self) -> None:
+        """After it the checker knows of every image who asked."""
+        while unfold():
+            pass
+        assert not any_folded()
+
+    @rule()
+    def close_day(self) -> None:
+        """One entry where a day is over that has none; at the same moment again, none."""
+        closed = DisclosureDay.objects.aggregate(last=Max("last"))["last"] or 0
+        today = self.world.at.replace(hour=0, minute=0, second=0, microsecond=0)
+        due = Disclosure.objects.filter(serial__gt=closed, at__lt=today).exists()
+        before = head_size()
+        assert (close_day(at=self.world.at) is not None) == due
+        assert close_day(at=self.world.at) is None
+        assert head_size() == before + due
 
     @rule(chosen=st.lists(images, min_size=1, max_size=3), purpose=st.sampled_from(oracle.PURPOSES), audience=AUDIENCE)
     def attest(self, chosen: list[UUID], purpose: str, audience: str) -> None:

@@ -67,10 +67,10 @@ def test_who_asked_and_who_takes_the_list(world: World) -> None:
     unfolded()
     page = read(world, "ines")
     assert "May ask about: testing (research)." in page
-    assert f"It asked about 2 of your pictures, first on {first}: testing." in page
+    assert f"It asked about 2 of your pictures (testing), first on {first}." in page
     assert "No organisation has told us that it used a picture of yours." in page
-    assert f"It asked about 1 of your pictures, first on {first}: testing." in read(world, "joan")
-    assert f"It asked about this picture, first on {first}: testing." in read(world, "ines", f"/pictures/{mine}")
+    assert f"It asked about 1 of your pictures (testing), first on {first}." in read(world, "joan")
+    assert f"It asked about this picture (testing), first on {first}." in read(world, "ines", f"/pictures/{mine}")
     assert "asked about this picture yet" in read(world, "ines", f"/pictures/{other}")
     assert "up to date" not in page
     takes_the_list(world, lab)

@@ -1,11 +1,13 @@
 """The laws that the database itself keeps."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 
+from consent.acts.close_day import close_day
 from consent.rules.lifecycle import CaseMove
 from registry.models import Entry, LogHead
 from tests.world import World
@@ -95,7 +97,9 @@ def test_law_3_counter_and_entry_are_the_last_statement(world: World) -> None:
         lambda: world.withdraw(ines),
         lambda: world.case(image=image),
         lambda: world.resolve(world.case(image=image), CaseMove.REJECT),
+        lambda: close_day(at=world.at + timedelta(days=1)),
     ]
+    world.asks(world.pipeline("lab"), image)
     for act in acts:
         before = LogHead.objects.get().size
         with CaptureQueriesContext(connection) as captured:

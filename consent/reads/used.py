@@ -78,12 +78,14 @@ class Informed:
 class Used:
     """The runs at one size, newest first; and who asked or takes the list, by name.
 
-    Questions appear here when they were unfolded, seconds after they were answered.
+    Questions appear here when they were unfolded, seconds after they were answered. `public`: everybody may read the
+    list that a picture is in, and nobody knows who did.
     """
 
     size: int
     runs: tuple[Run, ...]
     informed: tuple[Informed, ...]
+    public: bool
 
 
 def used_by(person: UUID, *, image: UUID | None = None) -> Used:
@@ -99,7 +101,8 @@ def used_by(person: UUID, *, image: UUID | None = None) -> Used:
         told = {word.manifest_id: word for word in _told(list(counts), theirs)}
         manifests = Manifest.objects.filter(serial__in=counts).select_related("pipeline").order_by("-serial")
         runs = tuple(_run(each, counts[each.serial], told.get(each.serial)) for each in manifests)
-        return Used(size, runs, tuple(_informed(theirs)))
+        public = theirs.filter(collection__public=True).exists()
+        return Used(size, runs, tuple(_informed(theirs)), public)
 
 
 def _told(manifests: list[int], theirs: QuerySet[Image]) -> QuerySet[Notification]:

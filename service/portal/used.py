@@ -22,7 +22,7 @@ def used(request: HttpRequest, person: UUID) -> HttpResponse:
     """`/used`"""
     found = used_by(person)
     page = Paginator(found.runs, ON_A_PAGE).get_page(request.GET.get("page"))
-    shown = {"page": page, "runs": said(page), "informed": informed(found.informed)}
+    shown = {"page": page, "runs": said(page), "informed": informed(found.informed), "public": found.public}
     return render(request, "portal/used.html", shown)
 
 

@@ -99,3 +99,4 @@ def test_people_are_told_before_they_add_and_before_they_agree(
     read = client.get("/allow?pictures=all", follow=True).content.decode()
     assert "Who can read the list" in read
     assert client.get("/api/v1/notices/current").json()["public"] is True
+    assert "Everybody can read the list that your pictures are in" in client.get("/used").content.decode()

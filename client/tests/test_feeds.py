@@ -1,15 +1,18 @@
 """A feed as plain files: the same doors, no key, and the same errors for every cause of doubt."""
 
+import json
 import threading
 import time
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from uuid import uuid4
 
 import pytest
 import tenacity
 
 from consentkit import Registry
 from consentkit.cli.errors import exit_code
+from consentkit.closes import PageList, open_pages, sign_pages
 from consentkit.errors import BadProof, BadSignature, Inconsistent, Malformed, Stale, Unreachable
 from consentkit.feedfile import FeedFile
 from consentkit.notes import Signer
@@ -65,7 +68,7 @@ def kept(asked, manifest, out):
 
 def test_filter_audit_rewrite_and_sync_need_no_key(sim, asked, manifest, folder, shell, tmp_path):
     source, out = manifest([*KEYS, digest(9)]), tmp_path / "out.parquet"
-    assert asked("sync").out == "Synced 2 images at log size 2, for research.\n"
+    assert asked("sync").out == f"Synced 2 images at log size 2, of collection {sim._collection}, for research.\n"
     assert asked("filter", source, "-o", out, "--purpose", FOR).code == 0
     sim.withdraw(next(iter(sim._acts[0].images)))
     write_feed(sim, folder)
@@ -74,14 +77,16 @@ def test_filter_audit_rewrite_and_sync_need_no_key(sim, asked, manifest, folder,
     assert "1 of 1 parts rewritten" in asked("rewrite", out, "--purpose", FOR).out
     offline = asked("filter", source, "-o", out, "--purpose", FOR, "--offline")
     assert offline.out.startswith("3 rows: 1 kept")
-    assert "CONSENTKIT_KEY" not in shell.env["CONSENTKIT_HOME"]
 
 
-def test_the_doctor_looks_at_a_feed(asked, shell, folder):
+def test_the_doctor_looks_at_a_feed(sim, asked, shell, folder):
     done = asked("doctor")
     assert (done.code, "BAD" in done.out) == (0, False)
-    assert "feed: for research: ai_training, evaluation" in done.out
+    assert f"feed: of collection {sim._collection}, for research: ai_training, evaluation" in done.out
     assert "BAD  feed: this feed is for research" in asked("doctor", "--audience", "commercial").out
+    sim.go_stale(2 * DAY)
+    write_feed(sim, folder)
+    assert "BAD  feed: the state is" in asked("doctor").out
     (folder / "feed.json").unlink()
     assert asked("doctor").code == 1
     shell.env["CONSENTKIT_LOG_KEY"] = ""
@@ -107,7 +112,9 @@ def test_copies_are_not_asked_of_files(asked, manifest, tmp_path):
     assert (done.code, "not with --feed" in done.err) == (2, True)
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "nothing", "http://me:secret@127.0.0.1"])
+@pytest.mark.parametrize(
+    "url", ["ftp://x", "nothing", "http://me:secret@127.0.0.1", "http://127.0.0.1/?a=b", "http://127.0.0.1/#c"]
+)
 def test_an_address_that_is_none(sim, shell, url):
     done = shell("sync", "--feed", url)
     assert (done.code, "the feed is not an address" in done.err) == (2, True)
@@ -117,6 +124,36 @@ def test_an_audience_that_is_none(shell):
     assert shell("sync", "--feed", "http://127.0.0.1:1", "--audience", "everybody").code == 2
     with pytest.raises(Misuse, match="no such audience"):
         Registry(feed="http://127.0.0.1:1", audience="everybody")
+
+
+def test_a_key_is_for_one_audience_and_cannot_ask_for_another(shell, manifest, tmp_path):
+    """Else a company that says what it is would be given what researchers may use."""
+    out = tmp_path / "out.parquet"
+    for option in (("--audience", "commercial"), ("--audience", "research"), ("--collection", str(uuid4()))):
+        done = shell("filter", manifest(KEYS), "-o", out, "--purpose", FOR, *option)
+        assert (done.code, out.exists()) == (2, False), done.err
+    with pytest.raises(Misuse, match="are for a feed"):
+        Registry(audience="research")
+
+
+def test_the_collection_that_is_meant_may_be_named(sim, asked):
+    assert asked("sync", "--collection", sim._collection).code == 0
+    other = ("--collection", str(uuid4()))
+    assert asked("sync", *other).code == exit_code(BadProof(""))
+
+
+def test_a_named_collection_counts_offline(sim, asked, manifest, tmp_path):
+    assert asked("sync").code == 0
+    words = ["filter", manifest(KEYS), "-o", tmp_path / "out.parquet", "--purpose", FOR, "--offline", "--collection"]
+    assert asked(*words, str(uuid4())).code == exit_code(BadProof(""))
+    assert asked(*words, sim._collection).code == 0
+
+
+def test_syncing_an_old_feed_is_an_error_by_itself(sim, asked, folder):
+    sim.go_stale(2 * DAY)
+    write_feed(sim, folder)
+    done = asked("sync")
+    assert (done.code, "ask whoever runs it" in done.err) == (7, True)
 
 
 def _rewritten(**changes):
@@ -149,14 +186,32 @@ def _flipped(path):
     path.write_bytes(data)
 
 
+def _written_otherwise(path):
+    """The same rows, which add up to the same: a sum says nothing against whoever chooses the rows."""
+    path.write_text(json.dumps(json.loads(path.read_text()), indent=1))
+
+
+def _resigned(signer, **changes):
+    def spoil(sim, folder):
+        file = FeedFile.decode((folder / "feed.json").read_bytes())
+        of = open_pages(file.pages, sim.signer.verifier)
+        _rewritten(pages=sign_pages(PageList(**{**vars(of), **changes}), signer(sim)))(sim, folder)
+
+    return spoil
+
+
 CAUSES = {
     "no feed.json": (Unreachable, lambda _, folder: (folder / "feed.json").unlink()),
     "a page of a host": (Malformed, lambda _, folder: (folder / "feed.json").write_text("<html>Not here</html>")),
     "half of it": (Malformed, lambda _, folder: (folder / "feed.json").write_bytes(b'{"checkpoint":"')),
     "no checkpoint": (Malformed, _rewritten(checkpoint="")),
     "no close": (Malformed, _rewritten(close="")),
-    "no pages": (BadProof, _rewritten(pages=())),
-    "another page": (Unreachable, _rewritten(pages=("00" * 32,))),
+    "no pages": (Malformed, _rewritten(pages="")),
+    "pages that another key signed": (BadSignature, _resigned(lambda sim: Signer.generate(sim.signer.name))),
+    "pages of another list": (BadProof, _resigned(lambda sim: sim.signer, list="00" * 32)),
+    "pages of another close": (BadProof, _resigned(lambda sim: sim.signer, close="00" * 32)),
+    "a page that is not there": (Unreachable, _resigned(lambda sim: sim.signer, pages=("00" * 32,))),
+    "a page that adds up, but was not signed": (BadProof, _each("pages", _written_otherwise)),
     "another entry": (BadProof, _rewritten(logged=Logged(0, bytes(32)))),
     "a changed page": (BadProof, _each("pages", _flipped)),
     "a page gone": (Unreachable, _each("pages", lambda path: path.unlink())),
@@ -194,14 +249,21 @@ def test_a_wrong_log_key(sim, asked, shell, manifest, tmp_path):
     assert (code, "CONSENTKIT_LOG_KEY is not set" in said) == (2, True)
 
 
-@pytest.mark.parametrize("lie", [lambda sim: sim.forget_last(2), Simulator.fork])
-def test_another_history_than_before(sim, asked, manifest, folder, tmp_path, lie):
+@pytest.mark.parametrize(
+    ("lie", "error"),
+    [
+        (lambda sim: sim.forget_last(2), Stale),  # or a cache that has an older copy
+        (Simulator.fork, Inconsistent),
+    ],
+)
+def test_another_history_than_before(sim, asked, manifest, folder, tmp_path, lie, error):
     sim.withdraw(next(iter(sim._acts[0].images)))
     write_feed(sim, folder)
     assert asked("sync").code == 0
     lie(sim)
     write_feed(sim, folder)
-    assert kept(asked, manifest, tmp_path / "out.parquet")[0] == exit_code(Inconsistent(""))
+    assert kept(asked, manifest, tmp_path / "out.parquet")[0] == exit_code(error(""))
+    assert not (tmp_path / "out.parquet").exists()
 
 
 def test_the_state_is_too_old_offline(asked, manifest, monkeypatch, tmp_path):

@@ -24,7 +24,7 @@ from consent.models import Snapshot
 from consentkit.closes import Part, open_close, open_list
 from consentkit.published import Logged
 from registry.errors import NotFound
-from registry.log.readiness import LogInDoubt, doubt_since, kept_outside
+from registry.log.readiness import CLOCK_TOLERANCE, LogInDoubt, doubt_since, kept_outside
 from registry.log.signer import verifier
 from registry.models import Entry, Opening
 from registry.reads.size import at_one_size
@@ -54,7 +54,7 @@ def newest_or_built(feed: Feed, *, at: datetime) -> Offer | Built:
     with _undoubted(at) as size:
         now = totals(feed)
         found = _newest(feed, since=at - KEPT)
-        if found and found.built_at > at - OFFERED and _unchanged(found, now) and _leads_on(found, feed):
+        if found and _is_young(found, at) and _unchanged(found, now) and _leads_on(found, feed):
             return _offer(found)
         base = _base(found, now)
         changed = changes(feed, base, now=now) if base else None
@@ -111,6 +111,11 @@ def _of(feed: Feed) -> Q:
 
 def _newest(feed: Feed, *, since: datetime) -> Snapshot | None:
     return Snapshot.objects.filter(_of(feed), built_at__gt=since).order_by("-built_at", "-size").first()
+
+
+def _is_young(found: Snapshot, at: datetime) -> bool:
+    """One that is to come was made by a clock that was ahead: nobody would take it."""
+    return at - OFFERED < found.built_at <= at + CLOCK_TOLERANCE
 
 
 def _base(found: Snapshot | None, now: Totals) -> Built | None:

@@ -1,7 +1,7 @@
 """One turn: what has happened since the last one, as files.
 
 Order: parts, pages and the log's files are there before feed.json names them, and it is replaced by one rename. A crash
-leaves the feed.json before, and files that a later turn removes.
+leaves the feed.json before, parts and pages that a later turn removes, and tiles, which are true and stay.
 
 Invariants
   * A folder holds one feed of one log, and never goes back.
@@ -20,13 +20,15 @@ from consent.acts.publish_snapshot import publish_snapshot
 from consent.errors import CursorAltered, ResyncRequired
 from consent.reads.feed import Feed, delta, part
 from consentkit.checkpoints import Checkpoint, open_checkpoint
-from consentkit.closes import Close, PartList, open_close, open_list
+from consentkit.closes import Close, PageList, PartList, digest_of, open_close, open_list, open_pages, sign_pages
 from consentkit.errors import BadProof, Malformed
 from consentkit.feedfile import NAME, PAGES, PARTS, FeedFile
 from consentkit.notes import Verifier
 from consentkit.published import Logged
+from consentkit.trust import CLOCK_SKEW
 from registry.log.readiness import LogInDoubt
-from registry.log.signer import verifier
+from registry.log.signer import signer, verifier
+from registry.log.tree import root
 from registry.reads.log import checkpoint
 from registry.reads.size import at_one_size
 from service.mirror import log
@@ -60,10 +62,12 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Mirrored:
-    """What a folder holds: feed.json with its notes opened."""
+    """What a folder holds: feed.json with its notes opened. `begun`: of its snapshot."""
 
     file: FeedFile
     parts: PartList
+    begun: Close
+    pages: PageList
     close: Close
     checkpoint: Checkpoint
 
@@ -71,19 +75,27 @@ class Mirrored:
     def read(cls, data: bytes, key: Verifier) -> "Mirrored":
         """Raises NotOurFolder for what this log did not sign."""
         try:
-            file = FeedFile.decode(data)
-            return cls(
-                file, open_list(file.list, key), open_close(file.close, key), open_checkpoint(file.checkpoint, key)
-            )
+            return cls.of(FeedFile.decode(data), key)
         except (Malformed, BadProof) as error:  # of another registry, or written over
             raise NotOurFolder(f"Its {NAME} is not of this log ({error}): name another folder.") from error
 
+    @classmethod
+    def of(cls, file: FeedFile, key: Verifier) -> "Mirrored":
+        """Raises Malformed or BadProof."""
+        return cls(
+            file,
+            open_list(file.list, key),
+            open_close(file.snapshot, key),
+            open_pages(file.pages, key),
+            open_close(file.close, key),
+            open_checkpoint(file.checkpoint, key),
+        )
+
     def names(self) -> set[str]:
         """All that it names and that may go one day."""
-        named = {f"{PARTS}/{each.sha256}" for each in self.parts.parts} | {
-            f"{PAGES}/{each}" for each in self.file.pages
-        }
-        return named | log.partial(self.checkpoint.size)
+        parts = {f"{PARTS}/{each.sha256}" for each in self.parts.parts}
+        pages = {f"{PAGES}/{each}" for each in self.pages.pages}
+        return parts | pages | log.partial(self.checkpoint.size)
 
 
 class Mirror:
@@ -122,15 +134,20 @@ class Mirror:
                 f"It holds the feed of collection {found.parts.collection} for {found.parts.audience}: "
                 "name another folder."
             )
-        if found.checkpoint.size > _signed()[1].size:
-            raise NotOurFolder("It is ahead of this registry, which was restored from a backup: nothing is written.")
+        if found.checkpoint.size > _signed()[1].size or root(found.checkpoint.size) != found.checkpoint.root:
+            raise NotOurFolder(
+                "Its log is not the beginning of this registry's, which was restored from a backup: nothing is written."
+            )
         return found
 
     def _is_fresh(self, before: Mirrored) -> bool:
         """By the log's own size: a checkpoint may not cover the last withdrawal yet."""
         with at_one_size() as size:
-            young = before.close.issued_at > (self._clock() - SIGNED_ANEW).timestamp()
-            return young and before.close.size == size
+            return self._within(before.close, SIGNED_ANEW) and before.close.size == size
+
+    def _within(self, close: Close, longest: timedelta) -> bool:
+        """Younger than that, and not to come: a clock that was ahead has signed what no reader takes."""
+        return -CLOCK_SKEW <= self._clock().timestamp() - close.issued_at < longest.total_seconds()
 
     def _newest(self, before: Mirrored | None) -> tuple[Snapshot, dict[str, bytes], str]:
         """The snapshot of before with what has changed since, while that is little; else a new one."""
@@ -145,9 +162,8 @@ class Mirror:
         return fresh, *self._changes(fresh)
 
     def _known(self, before: Mirrored) -> Snapshot | None:
-        at = open_close(before.file.snapshot, verifier()).issued_at
         whole = all(self._folder.has(f"{PARTS}/{each.sha256}") for each in before.parts.parts)
-        if not whole or at <= (self._clock() - OLDEST_SNAPSHOT).timestamp():
+        if not whole or not self._within(before.begun, OLDEST_SNAPSHOT):
             return None
         if before.parts.purposes != self._feed.purposes:
             return None
@@ -179,8 +195,9 @@ class Mirror:
                 raise LogInDoubt("No checkpoint follows: is `manage.py publish` running?")
             time.sleep(_ASK_AGAIN)
             note, signed = _signed()
-        file = FeedFile(note, snapshot.list, snapshot.close, snapshot.logged, tuple(pages), close)
-        return Mirrored(file, snapshot.parts, opened, signed)
+        listed = PageList(digest_of(snapshot.list), tuple(pages), digest_of(close))
+        named = sign_pages(listed, signer())
+        return Mirrored.of(FeedFile(note, snapshot.list, snapshot.close, snapshot.logged, named, close), verifier())
 
     def _put_part(self, sha256: str) -> None:
         if not self._folder.has(f"{PARTS}/{sha256}"):

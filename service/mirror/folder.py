@@ -79,6 +79,11 @@ class Folder:
             out.flush()
             os.fsync(out.fileno())
         fresh.replace(path)
+        below = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(below)  # else what is written later could be there after a power cut, and this not
+        finally:
+            os.close(below)
 
     def sweep(self, named: set[str], *, before: Iterable[str], at: datetime) -> None:
         """Remove what has not been named for an hour: of parts and pages, and of what was named `before`."""

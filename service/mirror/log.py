@@ -1,7 +1,5 @@
 """The log's files for a checkpoint (c2sp.org/tlog-tiles): full tiles and bundles once, the partial ones at its edge."""
 
-from collections.abc import Iterator
-
 from consentkit import tiles
 from consentkit.feedfile import LOG
 from registry.reads.log import bundle, tile
@@ -10,7 +8,7 @@ from service.mirror.folder import Folder
 
 def write(folder: Folder, *, size: int, since: int) -> None:
     """All that a tree of `size` needs; what one of `since` entries needs in full is there already."""
-    for level, index in [*tiles.full_tiles_between(since, size), *_edge(size)]:
+    for level, index in tiles.full_tiles_between(since, size) + tiles.partial_tiles(size):
         width = tiles.width_of(level, index, size=size)
         _put(folder, tiles.path(level, index, width), tile(level, index, width=width))
         if level == 0:
@@ -20,21 +18,12 @@ def write(folder: Folder, *, size: int, since: int) -> None:
 def partial(size: int) -> set[str]:
     """The names of the partial files of a tree of `size`."""
     named = set()
-    for level, index in _edge(size):
+    for level, index in tiles.partial_tiles(size):
         width = tiles.width_of(level, index, size=size)
         named.add(f"{LOG}/{tiles.path(level, index, width)}")
         if level == 0:
             named.add(f"{LOG}/{tiles.entries_path(index, width)}")
     return named
-
-
-def _edge(size: int) -> Iterator[tuple[int, int]]:
-    """Level and index of each tile that is begun and not full."""
-    level, hashes = 0, size
-    while hashes:
-        if hashes % tiles.TILE_WIDTH:
-            yield level, hashes // tiles.TILE_WIDTH
-        level, hashes = level + 1, hashes // tiles.TILE_WIDTH
 
 
 def _put(folder: Folder, path: str, data: bytes | None) -> None:

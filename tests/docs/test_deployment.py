@@ -12,7 +12,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 DEPLOY: Final = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 COMPOSE: Final[dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: Final[dict[str, dict[str, Any]]] = COMPOSE["services"]
-OURS: Final = {"bootstrap", "web", "worker", "sender", "beat", "publisher"}
+OURS: Final = {"bootstrap", "web", "worker", "sender", "beat", "publisher", "mirror"}
 VARIABLE: Final = re.compile(r"[A-Z]+(?:_[A-Z]+)+")
 SECRET: Final = re.compile(r"SECRET|PASSWORD|KEY|DATABASE_URL|EMAIL_URL")
 

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from consent.reads.feed import Feed
 from consentkit import Registry
+from consentkit.feedfile import FeedFile
 from consentkit.scopes import PURPOSES
 from registry.acts.make_public import make_public
 from registry.log import publisher
@@ -75,6 +76,9 @@ class Host:
 
     def mirror(self) -> Mirror:
         return Mirror(Folder(self.folder), Feed(self.world.collection, PURPOSES, self.audience), clock=self.clock)
+
+    def file(self) -> FeedFile:
+        return FeedFile.decode((self.folder / "feed.json").read_bytes())
 
     def turn(self) -> int | None:
         """One turn, beside a publisher, who has signed what there was before."""

@@ -2,23 +2,22 @@
 
 from datetime import timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from consentkit import Registry
-from consentkit.closes import PartList, open_list, sign_list
-from consentkit.errors import BadProof, Inconsistent, Malformed, Stale, Unreachable
+from consentkit.checkpoints import Checkpoint, sign_checkpoint
+from consentkit.closes import open_pages
 from consentkit.feedfile import FeedFile
 from consentkit.notes import Signer
-from consentkit.settings import Misuse
 from registry.log import signer
 from registry.log.readiness import LogInDoubt
 from registry.models import Entry
 from service.mirror import feed as mirroring
 from service.mirror.folder import KEPT, Folder, NotOurFolder
-from tests.mirror.conftest import Host
-from tests.world import World, digest_of
+from tests.mirror.conftest import Host, publishing
+from tests.world import World
 
 
 def test_a_withdrawal_reaches_who_has_no_key(world: World, host: Host) -> None:
@@ -63,19 +62,20 @@ def test_a_snapshot_is_replaced_after_a_day_or_with_many_changes(
     ines = world.person("ines")
     world.grant(ines, [world.image(ines)])
     host.turn()
-    listed = _file(host).list
+    listed = host.file().list
     world.image(ines)
     host.turn()
-    assert _file(host).list == listed
+    assert host.file().list == listed
     monkeypatch.setattr(mirroring, "MOST_PAGES", 0)
     world.image(ines)
     host.turn()
-    assert (_file(host).list != listed, _file(host).pages) == (True, ())
-    listed = _file(host).list
+    assert host.file().list != listed
+    assert open_pages(host.file().pages, signer.verifier()).pages == ()
+    listed = host.file().list
     host.ahead = mirroring.OLDEST_SNAPSHOT
     world.image(ines)
     host.turn()
-    assert _file(host).list != listed
+    assert host.file().list != listed
 
 
 def test_what_is_no_longer_named_stays_an_hour_for_its_readers(world: World, host: Host) -> None:
@@ -182,8 +182,53 @@ def test_a_snapshot_goes_on_after_the_secret_has_changed(world: World, host: Hos
     assert host.permitted(image) == [False]
 
 
-def _file(host: Host) -> FeedFile:
-    return FeedFile.decode((host.folder / "feed.json").read_bytes())
+def test_law_2_a_turn_looks_at_the_log_itself(world: World, host: Host) -> None:
+    """The withdrawal before it has no checkpoint yet: nothing has happened, by the newest one."""
+    ines = world.person("ines")
+    image = world.image(ines)
+    world.grant(ines, [image])
+    host.turn()
+    assert host.permitted(image) == [True]
+    with Folder(host.folder).locked():
+        assert host.mirror().turn() is None
+        world.withdraw(ines, [image])
+        with publishing():
+            assert host.mirror().turn() is not None
+    assert host.permitted(image) == [False]
+
+
+def test_a_part_that_was_lost_comes_again(world: World, host: Host) -> None:
+    ines = world.person("ines")
+    image = world.image(ines)
+    world.grant(ines, [image])
+    host.turn()
+    for path in (host.folder / "parts").iterdir():
+        path.unlink()
+    world.image(ines)
+    host.turn()
+    assert host.permitted(image) == [True]
+
+
+def test_a_close_of_a_clock_that_was_ahead_is_signed_anew(host: Host) -> None:
+    host.ahead = timedelta(days=2)
+    host.turn()
+    host.ahead = timedelta()
+    assert host.turn() is not None
+    host.pipeline().sync()
+
+
+def test_what_is_named_again_stays(tmp_path: Path, database: str) -> None:
+    """It left, and came back after more than an hour: as a part does whose rows are as they were before."""
+    folder, at = Folder(tmp_path / "public"), timezone.now()
+    with folder.locked():
+        folder.put("parts/a", b"a")
+        folder.sweep({"parts/a"}, before=(), at=at)
+        folder.sweep(set(), before=("parts/a",), at=at)
+        folder.sweep({"parts/a"}, before=(), at=at + 2 * KEPT)
+        assert folder.has("parts/a")
+        folder.sweep(set(), before=("parts/a",), at=at + 2 * KEPT)
+        folder.sweep(set(), before=(), at=at + 4 * KEPT)
+        assert not folder.has("parts/a")
 
 
 # Folders
@@ -220,8 +265,12 @@ def test_a_folder_holds_one_log(host: Host, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(mirroring, "verifier", lambda: other.verifier)
     with Folder(host.folder).locked(), pytest.raises(NotOurFolder, match="not of this log"):
         host.mirror().turn()
-    (host.folder / "feed.json").write_text("{}")
     monkeypatch.undo()
+    file = host.file()
+    (host.folder / "feed.json").write_bytes(FeedFile(**{**vars(file), "snapshot": file.snapshot + "x"}).encode())
+    with pytest.raises(NotOurFolder, match="not of this log"):
+        host.turn()
+    (host.folder / "feed.json").write_text("{}")
     with pytest.raises(NotOurFolder, match="not of this log"):
         host.turn()
 
@@ -239,87 +288,21 @@ def test_a_registry_that_was_restored_does_not_write_over_what_is_ahead(
     assert (host.folder / "feed.json").read_bytes() == before
 
 
-# The pipeline's side
-
-
-def test_the_wrong_audience_is_refused(world: World, host: Host) -> None:
-    """Whoever serves the files could put another feed there, as rightly signed."""
-    ines = world.person("ines")
-    image = world.image(ines)
-    world.grant(ines, [image])  # for research
+def test_a_folder_that_has_forked_is_left_alone(world: World, host: Host) -> None:
+    """The registry was restored and has grown again: its log is as long as the folder's, and another."""
     host.turn()
-    with pytest.raises(BadProof, match="for research, not for commercial"):
-        host.pipeline(audience="commercial").sync()
+    file = host.file()
+    forked = sign_checkpoint(Checkpoint(signer.origin(), mirroring._signed()[1].size, bytes(32)), signer.signer())
+    (host.folder / "feed.json").write_bytes(FeedFile(**{**vars(file), "checkpoint": forked}).encode())
+    world.image(world.person("ines"))
+    with pytest.raises(NotOurFolder, match="restored from a backup"):
+        host.turn()
 
 
-def test_another_collection_in_its_place_is_refused(world: World, host: Host) -> None:
-    host.turn()
-    pipeline = host.pipeline()
-    pipeline.sync()
-    file = _file(host)
-    listed = open_list(file.list, signer.verifier())
-    other = PartList(str(uuid4()), listed.audience, listed.purposes, listed.size, listed.parts)
-    changed = FeedFile(**{**vars(file), "list": sign_list(other, signer.signer())})
-    (host.folder / "feed.json").write_bytes(changed.encode())
-    with pytest.raises(Inconsistent, match="another collection"):
-        pipeline.sync()
+def test_a_disk_that_is_full_is_told_in_one_line(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
 
-
-@pytest.mark.parametrize(
-    ("error", "spoil"),
-    [
-        (Malformed, lambda folder: (folder / "feed.json").write_text("<html>")),
-        (Unreachable, lambda folder: (folder / "feed.json").unlink()),
-        (BadProof, lambda folder: _flip(next((folder / "pages").iterdir()))),
-        (Unreachable, lambda folder: next((folder / "pages").iterdir()).unlink()),
-        (BadProof, lambda folder: _flip(next((folder / "parts").iterdir()))),
-        (Unreachable, lambda folder: next((folder / "parts").iterdir()).unlink()),
-        (BadProof, lambda folder: _flip(max((folder / "log/tile/0/000.p").iterdir()))),
-    ],
-)
-def test_a_host_that_spoils_a_file_permits_nothing(world: World, host: Host, error: type, spoil: object) -> None:
-    ines = world.person("ines")
-    image = world.image(ines)
-    world.grant(ines, [image])
-    host.turn()
-    world.withdraw(ines, [image], purposes=["evaluation"])
-    host.turn()
-    spoil(host.folder)  # type: ignore[operator]
-    with pytest.raises(error):
-        host.permitted(image)
-    with pytest.raises(Stale):
-        host.pipeline().offline()
-
-
-def test_old_files_put_back_are_refused(world: World, host: Host) -> None:
-    ines = world.person("ines")
-    image = world.image(ines)
-    world.grant(ines, [image])
-    host.turn()
-    old = (host.folder / "feed.json").read_bytes()
-    world.withdraw(ines, [image])
-    host.turn()
-    assert host.permitted(image) == [False]
-    (host.folder / "feed.json").write_bytes(old)
-    with pytest.raises(Inconsistent):
-        host.permitted(image)
-
-
-def test_a_feed_needs_the_logs_key_and_no_other(world: World, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    host.turn()
-    for name in ("URL", "KEY", "LOG_KEY"):
-        monkeypatch.delenv(f"CONSENTKIT_{name}", raising=False)
-    state = Registry(log_key=str(signer.verifier()), home=host.home, feed=host.url + "/").sync()
-    assert (state.size, state.parts.audience) == (Entry.objects.count(), "research")
-    with pytest.raises(Misuse, match="CONSENTKIT_LOG_KEY"):
-        Registry(home=host.home, feed=host.url).sync()
-    with pytest.raises(Misuse, match="CONSENTKIT_URL"):
-        Registry(log_key=str(signer.verifier()), home=host.home, feed=host.url).check(
-            [digest_of(world.image(world.person("ines"))).hex()], purpose="ai_training"
-        )
-
-
-def _flip(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
+    monkeypatch.setattr(Folder, "replace", full)
+    with publishing(), pytest.raises(CommandError, match=r"cannot be written: .*No space left"):
+        call_command("publish", "--static", host.folder, "--once")

@@ -1,9 +1,11 @@
-"""What a log's key signs about its feed: the close of a snapshot or delta, and a snapshot's list of parts.
+"""What a log's key signs about its feed: the close of a snapshot or delta, a snapshot's list of parts, and in plain
+files the pages behind it.
 
-Both are notes of two lines: `<origin>/feed` or `<origin>/snapshot`, then one line of canonical JSON. The
-first line keeps them apart from each other and from checkpoints, which the same key signs.
+All are notes of two lines: `<origin>/feed`, `<origin>/snapshot` or `<origin>/pages`, then one line of canonical JSON.
+The first line keeps them apart from each other and from checkpoints, which the same key signs.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -15,6 +17,7 @@ from consentkit.notes import Signer, Verifier, open_note
 
 _FEED: Final = "feed"
 _SNAPSHOT: Final = "snapshot"
+_PAGES: Final = "pages"
 _SHA256_BYTES: Final = 32
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PREFIX: Final = re.compile(r"[0-9a-f]{0,2}")
@@ -56,6 +59,19 @@ class PartList:
     parts: tuple[Part, ...]
 
 
+@dataclass(frozen=True)
+class PageList:
+    """What plain files hold behind a snapshot: `pages`, SHA-256 of each (64 hex), with all that has changed since.
+
+    `list` and `close` are the SHA-256 of the two notes that they stand between. The close sums the rows, which shows
+    drift; against whoever may choose the rows a sum is no proof, so the pages are named by what is signed.
+    """
+
+    list: str
+    pages: tuple[str, ...]
+    close: str
+
+
 def sign_close(close: Close, signer: Signer) -> str:
     """The close as a note."""
     return _sign(_FEED, asdict(close), signer)
@@ -69,7 +85,7 @@ def open_close(note: str | bytes, verifier: Verifier) -> Close:
     return Close(
         size=canonical.whole(size),
         count=canonical.whole(count),
-        digest=canonical.from_hex(digest, size=_SHA256_BYTES).hex(),
+        digest=_digest(digest),
         cursor=canonical.text(cursor),
         issued_at=canonical.whole(issued_at),
         not_after=canonical.whole(not_after),
@@ -95,11 +111,31 @@ def open_list(note: str | bytes, verifier: Verifier) -> PartList:
     )
 
 
+def sign_pages(pages: PageList, signer: Signer) -> str:
+    """The list of pages as a note."""
+    return _sign(_PAGES, asdict(pages), signer)
+
+
+def open_pages(note: str | bytes, verifier: Verifier) -> PageList:
+    """The list of pages of a note signed by the log that the verifier names. Raises Malformed or BadProof."""
+    close, listed, pages = canonical.fields(_open(_PAGES, note, verifier), "close", "list", "pages")
+    return PageList(_digest(listed), tuple(map(_digest, canonical.array(pages))), _digest(close))
+
+
+def digest_of(note: str) -> str:
+    """By which a list of pages names a note: the SHA-256 of its bytes, 64 hex."""
+    return hashlib.sha256(note.encode()).hexdigest()
+
+
+def _digest(value: object) -> str:
+    return canonical.from_hex(value, size=_SHA256_BYTES).hex()
+
+
 def _part(value: object) -> Part:
     size, prefix, rows, sha256 = canonical.fields(value, "bytes", "prefix", "rows", "sha256")
     return Part(
         prefix=_matching(_PREFIX, prefix),
-        sha256=canonical.from_hex(sha256, size=_SHA256_BYTES).hex(),
+        sha256=_digest(sha256),
         bytes=canonical.whole(size),
         rows=canonical.whole(rows),
     )

@@ -7,10 +7,11 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from consentkit.checkpoints import open_checkpoint
-from consentkit.closes import open_list
+from consentkit.closes import open_close, open_list
 from consentkit.errors import BadProof, ConsentkitError, Malformed
-from consentkit.feeds import PlainFeed
+from consentkit.feeds import OLD_FEED, PlainFeed
 from consentkit.looking import MissingExtra, require_fit
+from consentkit.scopes import AUDIENCES
 from consentkit.settings import Settings, require_address
 from consentkit.transport import Transport
 from consentkit.trust import CLOCK_SKEW, require_young
@@ -43,7 +44,7 @@ def examine() -> Iterator[Finding]:
     yield _fingerprints()
 
 
-def examine_feed(url: str, audience: str) -> Iterator[Finding]:
+def examine_feed(url: str, audience: str | None) -> Iterator[Finding]:
     """The same for plain files, which need the log's key and no other."""
     try:
         settings = Settings.read()
@@ -54,17 +55,19 @@ def examine_feed(url: str, audience: str) -> Iterator[Finding]:
         return
     yield Finding("settings", fine=True, says=f"{url}, state under {settings.home}")
     with Transport(url.rstrip("/"), plain=True) as transport:
-        yield _feed(PlainFeed(transport, verifier, audience=audience))
+        yield _feed(PlainFeed(transport, verifier, audience=audience or AUDIENCES[0]), max_age=settings.max_age)
         yield _log(settings, transport)
         yield _clock(transport)
 
 
-def _feed(feed: PlainFeed) -> Finding:
+def _feed(feed: PlainFeed, *, max_age: int) -> Finding:
     try:
         listed = open_list(feed.snapshot().list, feed.verifier)
-    except ConsentkitError as error:  # not there, no feed, another log's, or for somebody else
+        require_young(open_close(feed.close, feed.verifier), max_age=max_age, at=time.time(), remedy=OLD_FEED)
+    except ConsentkitError as error:  # not there, no feed, another log's, for somebody else, or not renewed
         return Finding("feed", fine=False, says=str(error))
-    return Finding("feed", fine=True, says=f"for {listed.audience}: {', '.join(listed.purposes)}")
+    of = f"of collection {listed.collection}, for {listed.audience}: {', '.join(listed.purposes)}"
+    return Finding("feed", fine=True, says=of)
 
 
 def _network(transport: Transport) -> Finding:
@@ -76,7 +79,7 @@ def _network(transport: Transport) -> Finding:
 
 
 def _key(settings: Settings, transport: Transport) -> Finding:
-    """Asks for the snapshot, which names the purposes of the key and changes nothing."""
+    """Asks for the snapshot, which names the purposes of the key."""
     try:
         settings.require_key()
         answer = transport.get("snapshot")

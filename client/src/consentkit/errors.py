@@ -5,6 +5,7 @@ ConsentkitError
 ├── BadProof          well formed, but it does not prove what it should
 │   ├── BadSignature  no valid signature by the key that we trust
 │   └── Inconsistent  two checkpoints that are not shown to be one history
+│       └── RolledBack  the later one has fewer entries
 ├── Stale             the synced state is older than allowed
 │   └── LeaseEnded    the pinned size has ended its term
 └── Unreachable       the registry did not answer, or not to this key
@@ -29,6 +30,10 @@ class BadSignature(BadProof):
 
 class Inconsistent(BadProof):
     """The later checkpoint does not extend the earlier one: rolled back, or forked."""
+
+
+class RolledBack(Inconsistent):
+    """The log has fewer entries than it had before."""
 
 
 class Stale(ConsentkitError):

@@ -19,27 +19,25 @@ PARTS: Final = "parts"
 PAGES: Final = "pages"
 LOG: Final = "log"
 
-_SHA256_BYTES: Final = 32
-
 
 @dataclass(frozen=True)
 class FeedFile:
     """One state of a feed: a snapshot, what has changed since, and the checkpoint that covers both.
 
-    `list` and `snapshot` are the notes of the snapshot's parts and of its own close, `logged` is where the log holds
-    it; `pages` are SHA-256 (hex), in order; `close` is the note that ends them.
+    All but `logged`, which is where the log holds the snapshot, are notes: `list` of the snapshot's parts, `snapshot`
+    of its own close, `pages` of what follows, `close` of their end.
     """
 
     checkpoint: str
     list: str
     snapshot: str
     logged: Logged
-    pages: tuple[str, ...]
+    pages: str
     close: str
 
     def encode(self) -> bytes:
         """The file's bytes."""
-        return canonical.encode({**vars(self), "logged": self.logged.sent(), "pages": [*self.pages]})
+        return canonical.encode({**vars(self), "logged": self.logged.sent()})
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -52,6 +50,6 @@ class FeedFile:
             list=canonical.text(listed),
             snapshot=canonical.text(snapshot),
             logged=Logged.read(logged),
-            pages=tuple(canonical.from_hex(each, size=_SHA256_BYTES).hex() for each in canonical.array(pages)),
+            pages=canonical.text(pages),
             close=canonical.text(close),
         )

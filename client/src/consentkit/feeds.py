@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from consentkit import canonical, feedfile
-from consentkit.closes import Close, Part, PartList, open_list
+from consentkit.closes import Close, Part, PartList, digest_of, open_list, open_pages
 from consentkit.errors import BadProof, Inconsistent, Malformed
 from consentkit.feedfile import FeedFile
 from consentkit.notes import Verifier
 from consentkit.published import Logged
 from consentkit.transport import Refused, Transport
 
+OLD_FEED: Final = "the host serves an old feed, ask whoever runs it"
 _BUILDING: Final = 600
 """Seconds until a registry has built a snapshot; ten million images take more than half a minute."""
 _NEEDS_SNAPSHOT: Final = (HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.GONE)
@@ -41,6 +42,9 @@ class Feed(Protocol):
     All raise Unreachable, Refused or Malformed.
     """
 
+    cached: bool
+    """Whether an older copy may be served after a newer one, by nobody's fault."""
+
     def log(self, path: str) -> bytes:
         """A file of the log: `checkpoint`, or below `tile/`."""
 
@@ -57,6 +61,8 @@ class Feed(Protocol):
 class KeyedFeed:
     """What a registry sends to one key."""
 
+    cached = False
+
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
@@ -65,6 +71,8 @@ class KeyedFeed:
 
     def snapshot(self) -> Offered:
         answer = _object(self._transport.get("snapshot", patience=_BUILDING))
+        if "logged" not in answer:
+            raise Malformed("the registry does not say where its log holds the snapshot: it is older than consentkit")
         notes = canonical.text(answer.get("list")), canonical.text(answer.get("close"))
         return Offered(*notes, Logged.read(answer.get("logged")))
 
@@ -95,12 +103,17 @@ class KeyedFeed:
 class PlainFeed:
     """What `manage.py publish --static` wrote, served by any host. `feed.json` is read once: one sync sees one state.
 
-    Whoever serves the files could serve those of another audience, signed as well: so the one that is meant is named.
+    Whoever serves the files could serve those of another audience or collection, signed as well: so the audience that
+    is meant is named, and the collection stays the one that it was at first, or is named as well.
     """
 
-    def __init__(self, transport: Transport, verifier: Verifier, *, audience: str) -> None:
+    cached = True
+
+    def __init__(
+        self, transport: Transport, verifier: Verifier, *, audience: str, collection: str | None = None
+    ) -> None:
         self.verifier = verifier
-        self._transport, self._audience = transport, audience
+        self._transport, self._audience, self._collection = transport, audience, collection
 
     @cached_property
     def _file(self) -> FeedFile:
@@ -111,7 +124,14 @@ class PlainFeed:
         listed = open_list(self._file.list, self.verifier)
         if listed.audience != self._audience:
             raise BadProof(f"this feed is for {listed.audience}, not for {self._audience}: check its address")
+        if self._collection not in (None, listed.collection):
+            raise BadProof(f"this feed is of collection {listed.collection}, not of {self._collection}")
         return listed
+
+    @property
+    def close(self) -> str:
+        """The note that ends it."""
+        return self._file.close
 
     def log(self, path: str) -> bytes:
         # The checkpoint of feed.json covers its close; the one beside it may come from a cache.
@@ -131,7 +151,10 @@ class PlainFeed:
             raise Inconsistent("this feed is of another collection than before: ask whoever runs it")
         if parts.purposes != self._listed.purposes or close.size < self._listed.size:
             raise Drift("its snapshot is newer")
-        for sha256 in self._file.pages:
+        signed = open_pages(self._file.pages, self.verifier)
+        if (signed.list, signed.close) != (digest_of(self._file.list), digest_of(self._file.close)):
+            raise BadProof("feed.json was put together out of several: ask whoever runs the host")
+        for sha256 in signed.pages:
             yield {"rows": _rows(self._transport.read(f"{feedfile.PAGES}/{sha256}"), sha256)}
         yield {"rows": [], "close": self._file.close}
 

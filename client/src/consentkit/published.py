@@ -4,12 +4,11 @@ Whoever is shown a list finds its digest in the log under the checkpoint that it
 feed has one such entry, so two lists for two pipelines would both stand in that log, where an auditor sees them.
 """
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from consentkit import canonical, merkle
-from consentkit.closes import Close, PartList
+from consentkit.closes import Close, PartList, digest_of
 from consentkit.entries import SALT_BYTES, Kind, Leaf, commitment
 from consentkit.errors import BadProof
 
@@ -41,7 +40,7 @@ def particulars(note: str, parts: PartList, close: Close) -> dict[str, Any]:
         "audience": parts.audience,
         "purposes": list(parts.purposes),
         "size": parts.size,
-        "list": hashlib.sha256(note.encode()).hexdigest(),
+        "list": digest_of(note),
         "count": close.count,
         "digest": close.digest,
     }

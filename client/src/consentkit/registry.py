@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from consentkit import attesting, checks, matches, notifications, signing
 from consentkit.attesting import Affected, Attested, Run
 from consentkit.checks import Answer, By
-from consentkit.errors import Stale
-from consentkit.feeds import Feed, KeyedFeed, PlainFeed
+from consentkit.errors import BadProof, Stale
+from consentkit.feeds import OLD_FEED, Feed, KeyedFeed, PlainFeed
 from consentkit.filtering import Judge
 from consentkit.matches import Match
 from consentkit.moments import Moment, decided
@@ -41,8 +41,9 @@ class Registry:
     `check` and `match` ask now. `is_allowed`, `mask` and `filter_allowed` work from the synced state, and sync it first
     whenever its last sync is older than `LEASE`; a sync that fails is their failure.
 
-    With `feed`, the address of a public collection's plain files, the state comes from there and needs no key;
-    `audience` says who asks, `research` or `commercial`. Otherwise the key says it.
+    With `feed`, the address of a public collection's plain files, the state comes from there and needs no key.
+    `audience` says who asks, `research` unless given, or `commercial`; `collection` which one it must be, else it is
+    the one that comes first. Otherwise the key says both.
     """
 
     def __init__(
@@ -53,10 +54,13 @@ class Registry:
         log_key: str | None = None,
         home: Path | str | None = None,
         feed: str | None = None,
-        audience: str = "research",
+        audience: str | None = None,
+        collection: str | None = None,
     ) -> None:
         """Raises Misuse for a setting that cannot be used."""
-        if audience not in AUDIENCES:
+        if feed is None and (audience or collection):
+            raise Misuse("audience and collection are for a feed: a key is for one of each, and cannot ask for others")
+        if audience not in (None, *AUDIENCES):
             raise Misuse(f"no such audience: {audience}; there are {' and '.join(AUDIENCES)}")
         given = {"CONSENTKIT_HOME": str(home)} if home is not None else {}
         settings = Settings.read({**_environment(), **given})
@@ -67,7 +71,7 @@ class Registry:
             log_key=settings.log_key if log_key is None else log_key,
         )
         self.feed = None if feed is None else require_address(feed.rstrip("/"), named="the feed")
-        self.audience = audience
+        self.audience, self.collection = audience or AUDIENCES[0], collection
         self._state: State | None = None
         self._synced = 0.0
         self._judges: dict[str, Judge] = {}
@@ -130,7 +134,8 @@ class Registry:
         verifier = self.settings.require_verifier()
         with self._source(verifier) as source:
             state = sync(source, self._store(), verifier)
-        require_young(state.close, max_age=self.settings.max_age, at=time.time())
+        remedy = "the registry serves old answers, ask its operator" if self.feed is None else OLD_FEED
+        require_young(state.close, max_age=self.settings.max_age, at=time.time(), remedy=remedy)
         self._hold(state)
         return state
 
@@ -139,6 +144,8 @@ class Registry:
         state = self._store().load(self.settings.require_verifier())
         if state is None:
             raise Stale("nothing is synced for this registry and key, or this feed: run consentkit sync")
+        if self.collection not in (None, state.parts.collection):
+            raise BadProof(f"the synced state is of collection {state.parts.collection}, not of {self.collection}")
         require_young(state.close, max_age=self.settings.max_age, at=time.time())
         return state
 
@@ -216,7 +223,7 @@ class Registry:
                 yield KeyedFeed(transport)
         else:
             with Transport(self.feed, plain=True) as transport:
-                yield PlainFeed(transport, verifier, audience=self.audience)
+                yield PlainFeed(transport, verifier, audience=self.audience, collection=self.collection)
 
     def _store(self) -> Store:
         if self.feed is not None:

@@ -79,7 +79,7 @@ class Settings:
 def require_address(url: str, *, named: str) -> str:
     """The address. Raises Misuse for what is none, or has a name and password in it."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
         raise Misuse(f"{named} is not an address: it looks like https://registry.example")
     return url
 

@@ -16,7 +16,7 @@ from typing import Any, Final, Self
 
 from consentkit import canonical, merkle, published, snapshots, tiles
 from consentkit.closes import Close, PartList, open_list
-from consentkit.errors import BadProof, Inconsistent, Malformed
+from consentkit.errors import BadProof, Inconsistent, Malformed, RolledBack, Stale
 from consentkit.feeds import Drift, Feed
 from consentkit.merkle import Hashes
 from consentkit.notes import Verifier
@@ -84,7 +84,12 @@ def sync(feed: Feed, store: Store, verifier: Verifier, *, clock: Clock = time.ti
 
 def _advance(feed: Feed, trust: Trust) -> tuple[Trust, str]:
     note = feed.log("checkpoint")
-    return trust.advanced(note, hashes=lambda size: _hashes(feed, size)), _text(note)
+    try:
+        return trust.advanced(note, hashes=lambda size: _hashes(feed, size)), _text(note)
+    except RolledBack as error:
+        if feed.cached:  # as likely as not another copy of the same
+            raise Stale("the host serves an older copy of the feed than it did before: try again later") from error
+        raise
 
 
 def _hashes(feed: Feed, size: int) -> Hashes:
@@ -95,11 +100,11 @@ def _hashes(feed: Feed, size: int) -> Hashes:
 
 
 def _or_full(feed: Feed, path: Callable[[int, int], str], index: int, *, width: int) -> bytes:
-    """A file of the log. A partial one may be gone once it is full (tlog-tiles)."""
+    """A file of the log. A partial one may be gone once it is full (tlog-tiles); some hosts say so by 403."""
     try:
         return feed.log(path(index, width))
     except Refused as refused:
-        if refused.status != HTTPStatus.NOT_FOUND or width == tiles.TILE_WIDTH:
+        if refused.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.FORBIDDEN) or width == tiles.TILE_WIDTH:
             raise
         return feed.log(path(index, tiles.TILE_WIDTH))
 

@@ -134,6 +134,16 @@ def full_tiles_between(old_size: int, new_size: int) -> list[tuple[int, int]]:
     return full
 
 
+def partial_tiles(size: int) -> list[tuple[int, int]]:
+    """(level, index) of the tiles that are begun and not full in a tree of `size` leaves: at most one a level."""
+    begun, level, hashes = [], 0, size
+    while hashes:
+        if hashes % TILE_WIDTH:
+            begun.append((level, hashes // TILE_WIDTH))
+        level, hashes = level + 1, hashes // TILE_WIDTH
+    return begun
+
+
 class TiledHashes:
     """The nodes (`merkle.Hashes`) of a tree of `size` leaves, out of tiles; each tile is read once.
 

@@ -1,4 +1,4 @@
-"""Asks the registry over HTTP. Whatever is not an answer to this key is Unreachable.
+"""Asks the registry, or a host of plain files, over HTTP. Whatever is not an answer is Unreachable.
 
 With a key, redirects are not followed: they would carry it elsewhere. Answers are bounded in bytes and in seconds.
 Every request here may be sent again, because the second time it changes nothing.
@@ -140,7 +140,9 @@ class Transport:
 
     def _append(self, path: str, file: Any, *, size: int) -> None:
         start = file.tell()
-        headers = self._authorization | ({"range": f"bytes={start}-"} if start else {})
+        # A range counts the bytes that are sent: of a file that the host compresses they are others.
+        rest = {"range": f"bytes={start}-"} if start else {}
+        headers = self._authorization | {"accept-encoding": "identity"} | rest
         with self._answer("GET", self._base + path, headers=headers) as response:
             if response.status_code != HTTPStatus.PARTIAL_CONTENT:
                 file.truncate(0)  # the whole file comes again
@@ -162,7 +164,7 @@ class Transport:
         try:
             with self._client.stream(method, self._url + path, **request) as response:
                 if response.status_code not in _ANSWERS:
-                    raise _refusal(response)
+                    raise _refusal(response, keyed=bool(self._authorization))
                 yield response
         except httpx2.InvalidURL as error:  # an address that no request can go to
             raise Unreachable(f"{self._url} is not an address: {error}") from error
@@ -203,9 +205,11 @@ def _json(data: bytes) -> Any:
         raise Malformed("the answer is not JSON: is the address the registry's, or the feed's?") from error
 
 
-def _refusal(response: httpx2.Response) -> Refused:
+def _refusal(response: httpx2.Response, *, keyed: bool) -> Refused:
     """The problem in its own words, after those for the key."""
     status = response.status_code
+    if not keyed:
+        return Refused(f"{response.url} was answered with {status}", status)
     detail = _detail(b"".join(_chunks(response, limit=NOTE_BYTES, seconds=SECONDS)))
     if status == HTTPStatus.UNAUTHORIZED:
         return Refused(f"the registry does not know this key: check CONSENTKIT_KEY. {detail}".strip(), status)

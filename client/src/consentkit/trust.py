@@ -13,7 +13,7 @@ from typing import Final, Self
 from consentkit import merkle
 from consentkit.checkpoints import Checkpoint, open_checkpoint
 from consentkit.closes import Close, open_close
-from consentkit.errors import BadProof, Inconsistent, Stale
+from consentkit.errors import BadProof, Inconsistent, RolledBack, Stale
 from consentkit.merkle import EMPTY_ROOT, Hashes
 from consentkit.notes import Verifier
 
@@ -40,7 +40,7 @@ class Trust:
         new = open_checkpoint(note, self.verifier)
         old = self.checkpoint or Checkpoint(new.origin, 0, EMPTY_ROOT)
         if new.size < old.size:
-            raise Inconsistent(
+            raise RolledBack(
                 f"the log was rolled back from {old.size} to {new.size} entries: use nothing of it, "
                 "and ask its operator"
             )
@@ -96,9 +96,9 @@ def require_time(close: Close, *, at: float) -> None:
         raise Stale("the state ended its term: sync again, and if that does not help, the registry serves old answers")
 
 
-def require_young(close: Close, *, max_age: int, at: float) -> None:
-    """Raises Stale for a close that is out of its time or older than `max_age` seconds."""
+def require_young(close: Close, *, max_age: int, at: float, remedy: str = "run consentkit sync") -> None:
+    """Raises Stale for a close that is out of its time or older than `max_age` seconds; `remedy`: what to do then."""
     require_time(close, at=at)
     age = int(at - close.issued_at)
     if age > max_age:
-        raise Stale(f"the state is {age} s old, and at most {max_age} s is allowed: run consentkit sync")
+        raise Stale(f"the state is {age} s old, and at most {max_age} s is allowed: {remedy}")

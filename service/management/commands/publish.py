@@ -88,6 +88,8 @@ class Command(BaseCommand):
             raise CommandError(str(refused)) from refused
         except OperationalError as error:  # the database went away; whoever started us starts us again
             raise CommandError(f"The database does not answer: {error}") from error
+        except OSError as error:  # a full disk, a folder that cannot be written
+            raise CommandError(f"{path} cannot be written: {error}") from error
 
     def _turn(self, mirror: Mirror, *, once: bool) -> None:
         try:

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
 
 import typer
 
 from consentkit.cli.errors import EXCLUDED, UNKNOWN
-from consentkit.cli.purposes import Audience, AudienceOption, FeedOption, JsonOption, PurposeOption
+from consentkit.cli.purposes import Audience, AudienceOption, CollectionOption, FeedOption, JsonOption, PurposeOption
 
 if TYPE_CHECKING:
     from consentkit.filtering import Judge, Summary
@@ -45,13 +46,20 @@ CopiesOption = Annotated[
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Use the state as last synced; ask nobody.")]
 
 
-def sync(feed: FeedOption = None, audience: AudienceOption = Audience.RESEARCH, *, as_json: JsonOption = False) -> None:
+def sync(
+    feed: FeedOption = None,
+    audience: AudienceOption = None,
+    collection: CollectionOption = None,
+    *,
+    as_json: JsonOption = False,
+) -> None:
     """Fetch what the registry signs now: which images may be used, for each purpose of your key or of the feed."""
-    state = _registry(feed, audience).sync()
+    state = _registry(feed, audience, collection).sync()
     if as_json:
-        _object({"size": state.size, "images": state.close.count, "issued_at": state.close.issued_at})
+        of = {"collection": state.parts.collection, "audience": state.parts.audience}
+        _object({"size": state.size, "images": state.close.count, "issued_at": state.close.issued_at, **of})
     else:
-        whose = f", for {state.parts.audience}" if feed else ""
+        whose = f", of collection {state.parts.collection}, for {state.parts.audience}" if feed else ""
         typer.echo(f"Synced {state.close.count} images at log size {state.size}{whose}.")
 
 
@@ -63,7 +71,8 @@ def filter_(
     scope: ScopeOption = "",
     index: IndexOption = None,
     feed: FeedOption = None,
-    audience: AudienceOption = Audience.RESEARCH,
+    audience: AudienceOption = None,
+    collection: CollectionOption = None,
     *,
     copies: CopiesOption = False,
     offline: OfflineOption = False,
@@ -77,8 +86,8 @@ def filter_(
     from consentkit.filtering import NotOurs, filter_file
     from consentkit.sources.batches import Scope
 
-    rows_of = Scope.parse(scope) if scope else None
-    with _judging(_registry(feed, audience), purpose.value, index, copies=copies, offline=offline) as judge:
+    registry, rows_of = _registry(feed, audience, collection), Scope.parse(scope) if scope else None
+    with _judging(registry, purpose.value, index, copies=copies, offline=offline) as judge:
         begun = filtered.Stamp.of(source)
         try:
             with progress_bar("Filtering") as progress:
@@ -98,7 +107,8 @@ def audit(
     scope: ScopeOption = "",
     index: IndexOption = None,
     feed: FeedOption = None,
-    audience: AudienceOption = Audience.RESEARCH,
+    audience: AudienceOption = None,
+    collection: CollectionOption = None,
     *,
     copies: CopiesOption = False,
     offline: OfflineOption = False,
@@ -108,10 +118,10 @@ def audit(
     from consentkit.filtering import NotOurs, audit_file
     from consentkit.sources.batches import Scope
 
-    rows_of = Scope.parse(scope) if scope else None
+    registry, rows_of = _registry(feed, audience, collection), Scope.parse(scope) if scope else None
     try:
         with (
-            _judging(_registry(feed, audience), purpose.value, index, copies=copies, offline=offline) as judge,
+            _judging(registry, purpose.value, index, copies=copies, offline=offline) as judge,
             progress_bar("Auditing") as progress,
         ):
             summary = audit_file(source, judge=judge, key=key, scope=rows_of, progress=progress)
@@ -135,7 +145,8 @@ def rewrite(
     scope: ScopeOption = "",
     index: IndexOption = None,
     feed: FeedOption = None,
-    audience: AudienceOption = Audience.RESEARCH,
+    audience: AudienceOption = None,
+    collection: CollectionOption = None,
     *,
     offline: OfflineOption = False,
     as_json: JsonOption = False,
@@ -147,9 +158,9 @@ def rewrite(
     from consentkit.rewriting import rewrite as rewritten
     from consentkit.sources.batches import Scope
 
-    rows_of = Scope.parse(scope) if scope else None
+    registry, rows_of = _registry(feed, audience, collection), Scope.parse(scope) if scope else None
     with (
-        _judging(_registry(feed, audience), purpose.value, index, copies=False, offline=offline) as judge,
+        _judging(registry, purpose.value, index, copies=False, offline=offline) as judge,
         progress_bar("Rewriting") as progress,
     ):
         done = rewritten(place, judge=judge, key=key, scope=rows_of, progress=progress)
@@ -160,10 +171,10 @@ def rewrite(
         typer.echo(f"{_counted(done.summary)}; {len(done.hit)} of {done.parts} parts rewritten.")
 
 
-def _registry(feed: str | None, audience: Audience) -> "Registry":
+def _registry(feed: str | None, audience: Audience | None, collection: UUID | None) -> "Registry":
     from consentkit.registry import Registry
 
-    return Registry(feed=feed, audience=audience.value)
+    return Registry(feed=feed, audience=audience, collection=str(collection) if collection else None)
 
 
 @contextmanager

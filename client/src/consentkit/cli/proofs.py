@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from consentkit.cli.errors import ERROR
-from consentkit.cli.purposes import Audience, AudienceOption, FeedOption, JsonOption
+from consentkit.cli.purposes import AudienceOption, FeedOption, JsonOption
 from consentkit.errors import ConsentkitError
 
 if TYPE_CHECKING:
@@ -38,13 +38,11 @@ def verify(
     typer.echo(_line(proven, verifier.name) if as_json else _words(proven, verifier.name))
 
 
-def doctor(
-    feed: FeedOption = None, audience: AudienceOption = Audience.RESEARCH, *, as_json: JsonOption = False
-) -> None:
+def doctor(feed: FeedOption = None, audience: AudienceOption = None, *, as_json: JsonOption = False) -> None:
     """Look at settings, key, network, log, clock and state, or at a feed, and say what to do about each."""
     from consentkit.doctor import examine, examine_feed
 
-    findings = list(examine() if feed is None else examine_feed(feed, audience.value))
+    findings = list(examine() if feed is None else examine_feed(feed, audience))
     for finding in findings:
         if as_json:
             typer.echo(json.dumps({"what": finding.what, "fine": finding.fine, "says": finding.says}))

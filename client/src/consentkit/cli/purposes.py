@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 from typing import Annotated
+from uuid import UUID
 
 import typer
 
@@ -30,5 +31,9 @@ FeedOption = Annotated[
     typer.Option("--feed", metavar="URL", help="Plain files of a public collection; needs CONSENTKIT_LOG_KEY, no key."),
 ]
 AudienceOption = Annotated[
-    Audience, typer.Option("--audience", help="Who asks a --feed. A key says it itself.", show_default=True)
+    Audience | None,
+    typer.Option("--audience", help="Who asks a --feed: research unless given. A key says it itself."),
+]
+CollectionOption = Annotated[
+    UUID | None, typer.Option("--collection", metavar="ID", help="Which one a --feed must be of, else the first.")
 ]

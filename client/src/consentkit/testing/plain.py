@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from consentkit import tiles
-from consentkit.closes import open_close, open_list
+from consentkit.closes import PageList, digest_of, open_close, open_list, sign_pages
 from consentkit.feedfile import LOG, NAME, PAGES, PARTS, FeedFile
 from consentkit.published import Logged
 
@@ -28,22 +28,22 @@ def write_feed(simulator: "Simulator", folder: Path | str) -> None:
         pages.append(hashlib.sha256(page).hexdigest())
         _put(folder / PAGES / pages[-1], page)
         cursor, close = answer.get("next", ""), answer.get("close")
+    listed = PageList(digest_of(offered["list"]), tuple(pages), digest_of(close))
     checkpoint = simulator.checkpoint()
     _write_log(simulator, folder / LOG, checkpoint)
-    file = FeedFile(checkpoint, offered["list"], offered["close"], Logged.read(offered["logged"]), tuple(pages), close)
+    notes = {"checkpoint": checkpoint, "list": offered["list"], "snapshot": offered["close"], "close": close}
+    file = FeedFile(**notes, pages=sign_pages(listed, simulator.signer), logged=Logged.read(offered["logged"]))
     _put(folder / NAME, file.encode())
 
 
 def _write_log(simulator: "Simulator", log: Path, checkpoint: str) -> None:
     _put(log / "checkpoint", checkpoint.encode())
-    level, hashes = 0, simulator.size
-    while hashes:
-        for index in range(-(-hashes // tiles.TILE_WIDTH)):
-            width = tiles.width_of(level, index, size=simulator.size)
-            _put(log / tiles.path(level, index, width), simulator.tile(level, index, width))
-            if level == 0:
-                _put(log / tiles.entries_path(index, width), simulator.bundle(index, width))
-        level, hashes = level + 1, hashes // tiles.TILE_WIDTH
+    size = simulator.size
+    for level, index in tiles.full_tiles_between(0, size) + tiles.partial_tiles(size):
+        width = tiles.width_of(level, index, size=size)
+        _put(log / tiles.path(level, index, width), simulator.tile(level, index, width))
+        if level == 0:
+            _put(log / tiles.entries_path(index, width), simulator.bundle(index, width))
 
 
 def _put(path: Path, data: bytes) -> None:

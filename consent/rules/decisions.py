@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from consent.rules.reasons import Decision, Reason, decision, wire
 
@@ -22,6 +23,9 @@ class Decided:
 
 
 STRANGER = Decided(Decision.UNKNOWN)
+PERMITTED: Final = Decided(Decision.PERMITTED)
+ANSWERS: Final = (STRANGER, PERMITTED, *(Decided(decision(reason), reason) for reason in Reason))
+"""Whatever `decide` can say, so that an answer is one byte: its place here. In memory only; nothing stores places."""
 
 
 def decide(until: int | None, reason: Reason | None, *, now: int, doubted: bool = False) -> Decided:
@@ -30,7 +34,7 @@ def decide(until: int | None, reason: Reason | None, *, now: int, doubted: bool 
         return STRANGER if reason is None else Decided(decision(reason), reason)
     if now >= until:
         return Decided(Decision.EXCLUDED, Reason.EXPIRED)
-    return STRANGER if doubted else Decided(Decision.PERMITTED)
+    return STRANGER if doubted else PERMITTED
 
 
 def strongest(terms: Iterable[tuple[int | None, Reason | None]]) -> tuple[int | None, Reason | None]:

@@ -13,9 +13,9 @@ from typing import IO, Any, Final, cast
 
 import pyarrow as pa
 
-from consent.reads.checks import Asking, By, Question, asking
+from consent.reads.checks import By, Question, asking
 from consent.reads.pipelines import Asker
-from consent.rules.decisions import Decided
+from consent.rules.decisions import ANSWERS
 from service.api import forms
 from service.api.doors import written
 from service.api.streams import TEXTS, Kind, batches
@@ -37,17 +37,15 @@ class Said:
 
 @dataclass(frozen=True)
 class Answers:
-    """One answer a key, as places in `distinct`; small enough to keep for five million."""
+    """One answer a key, as places in ANSWERS; small enough to keep for five million."""
 
     size: int
     valid_until: int
-    distinct: list[Decided]
     places: list[bytes]
 
 
 def answers(file: IO[bytes], schema: Any, *, asker: Asker, of: Said, at: datetime, kept: IO[bytes]) -> Answers:
     """All keys at one size. `kept` gets the ids of the images that answered, 16 bytes each."""
-    distinct: dict[Decided, int] = {}
     places: list[bytes] = []
     by = cast("By", of.by)
     with asking(Question(asker, of.purpose, by), at=at) as questions:
@@ -56,11 +54,11 @@ def answers(file: IO[bytes], schema: Any, *, asker: Asker, of: Said, at: datetim
             seen += len(batch)
             if seen > MOST:
                 raise Problem("bulk-too-large", f"Ask for at most {MOST:,} keys at once.")
-            places.append(_places(questions, _keys(batch, by, first=seen - len(batch)), distinct))
+            places.append(questions.answer(_keys(batch, by, first=seen - len(batch))))
             kept.write(questions.images)
         if not seen:
             raise Problem("bulk-empty", "Ask for at least one key.")
-        return Answers(questions.size, questions.valid_until, list(distinct), places)
+        return Answers(questions.size, questions.valid_until, places)
 
 
 def pieces(kept: IO[bytes]) -> Iterator[bytes]:
@@ -68,10 +66,6 @@ def pieces(kept: IO[bytes]) -> Iterator[bytes]:
     kept.seek(0)
     while piece := kept.read(PIECE):
         yield piece
-
-
-def _places(questions: Asking, keys: list[str], distinct: dict[Decided, int]) -> bytes:
-    return bytes(distinct.setdefault(decided, len(distinct)) for decided in questions.answer(keys))
 
 
 def _keys(batch: Any, by: By, *, first: int) -> list[str]:
@@ -86,8 +80,8 @@ def rendered(file: IO[bytes], schema: Any, *, of: Said, found: Answers) -> Itera
         [schema.field("key"), ("decision", pa.string()), ("reason", pa.string())],
         metadata={"size": f"{found.size}", "purpose": of.purpose, "valid_until": written(found.valid_until)},
     )
-    decisions = pa.array([decided.decision.value for decided in found.distinct], pa.string())
-    reasons = pa.array([decided.told for decided in found.distinct], pa.string())
+    decisions = pa.array([decided.decision.value for decided in ANSWERS], pa.string())
+    reasons = pa.array([decided.told for decided in ANSWERS], pa.string())
     out = BytesIO()
     with file, pa.ipc.new_stream(out, told) as writer:
         for batch, places in zip(batches(file, schema), found.places, strict=True):

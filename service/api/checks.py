@@ -1,7 +1,7 @@
 """POST checks: may these images be used for this purpose, now?"""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from consent.acts.disclose import Telling, disclose_images
 from consent.reads.checks import By, Checked, check
 from consent.reads.pipelines import Asker
-from consent.rules.decisions import Decided
+from consent.rules.decisions import ANSWERS, Decided
 from consent.rules.disclosures import How
 from service.api import arrow, examples, forms, streams
 from service.api import described as d
@@ -131,13 +131,9 @@ def require_keys(keys: Sequence[str], *, by: By) -> None:
 def _rendered(asked: Asked, checked: Checked) -> str:
     """Written by hand: keys are hex, all other words are ours, and a hundred thousand objects cost more than SQL."""
     head = f'{{"size":{checked.size},"purpose":"{asked.purpose}","valid_until":"{written(checked.valid_until)}"'
-    return f'{head},"decisions":[{",".join(_decisions(asked.keys, checked.decisions))}]}}'
-
-
-def _decisions(keys: Sequence[str], decisions: Sequence[Decided]) -> Iterator[str]:
-    ends = {decided: _end(decided) for decided in set(decisions)}
-    for key, decided in zip(keys, decisions, strict=True):
-        yield f'{{"key":"{key}",{ends[decided]}'
+    ends = [_end(decided) for decided in ANSWERS]
+    decisions = [f'{{"key":"{key}",{ends[place]}' for key, place in zip(asked.keys, checked.places, strict=True)]
+    return f'{head},"decisions":[{",".join(decisions)}]}}'
 
 
 def _end(decided: Decided) -> str:

@@ -20,6 +20,7 @@ NAMES: Final = 100  # more purposes than this are not meant
 IMAGES: Final = 100_000
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 IMAGE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HEX: Final = b"0123456789abcdef"
 _DIGITS: Final = re.compile(r"[0-9]{1,18}", re.ASCII)
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d)(\.\d{1,9})?(?:([Zz])|([+-])(\d\d):(\d\d))", re.ASCII)
 
@@ -120,11 +121,18 @@ def images(name: str, value: object) -> list[UUID] | Literal["all"]:
 
 def require_form(keys: list[str], form: re.Pattern[str], *, first: int = 0) -> None:
     """Each key in its one form, else its position, counted from `first`: no other form may read as a stranger."""
+    if form is SHA256 and _are_digests(keys):
+        return
     fits = form.fullmatch
     for position, key in enumerate(keys, start=first):
         if fits(key) is None:
             wanted = "64 lower-case hex digits" if form is SHA256 else "a lower-case UUID"
             raise Problem("digest-malformed", f"Key {position} is not {wanted}.", position=position)
+
+
+def _are_digests(keys: list[str]) -> bool:
+    """All at once: matching each of many keys takes longer than reading them and writing the answer."""
+    return set(map(len, keys)) == {64} and not "".join(keys).encode(errors="replace").translate(None, _HEX)
 
 
 def number(name: str, value: object) -> UUID:

@@ -199,6 +199,8 @@ class Registry(RuleBasedStateMachine):
         assert checked.size == len(told)
         assert [decided.decision for decided in checked.decisions] == [*expected, "unknown", *expected[:1]]
         assert now < checked.valid_until <= now + 900
+        answered = [str(UUID(bytes=checked.images[at : at + 16])) for at in range(0, len(checked.images), 16)]
+        assert sorted(answered) == sorted({str(image) for image in images} - held)
         kept = Disclosure.objects.latest("serial")
         assert bytes(kept.images) == b"".join(sorted(UUID(image).bytes for image in images if image not in held))
         assert (kept.size, kept.at) == (len(told), self.world.at)

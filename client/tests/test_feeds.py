@@ -109,7 +109,7 @@ def test_the_rows_are_bound_to_the_notes_without_a_key_too(asked, shell, manifes
 
 def test_copies_are_not_asked_of_files(asked, manifest, tmp_path):
     done = asked("filter", manifest(KEYS), "-o", tmp_path / "o.parquet", "--purpose", FOR, "--copies", "--index", "x")
-    assert (done.code, "not with --feed" in done.err) == (2, True)
+    assert (done.code, "nor go by a --feed" in done.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -188,7 +188,7 @@ def _judging(
     from consentkit.transport import Transport
 
     if copies and (offline or registry.feed):
-        raise Misuse("--copies asks the registry about each picture: not with --offline, and not with --feed")
+        raise Misuse("--copies asks the registry about each picture, so it cannot be --offline, nor go by a --feed")
     if copies and index is None:
         raise Misuse("--copies needs --index DIR, which has the pictures' fingerprints: consentkit index makes it")
     opened = None if index is None else Index.open(index)

@@ -230,7 +230,7 @@ def sweep() -> None:
         look_over.delay()
     if webhooks.any_due(at=at):
         deliver.delay()
-    if disclosures.any_folded():
+    if disclosures.any_to_unfold():
         unfold.delay()
     leftovers.remove_answered(at)
 

@@ -322,6 +322,8 @@ def answered(run: Run) -> str:
 
 def may_ask(of: Informed) -> str:
     """“May ask about: recognition and analysis, testing (research).”"""
+    if not of.purposes:
+        return _("It can ask no more.")
     return _("May ask about: %(purposes)s (%(audience)s).") % {
         "purposes": purposes(of.purposes),
         "audience": AUDIENCE[of.audience].name,
@@ -345,10 +347,10 @@ def asked(of: Informed, *, about_one: bool) -> str:
 
 
 def listed(of: Informed) -> str:
-    """Since when its list is as it is; nothing where it takes none."""
+    """When it last took the list; nothing where it takes none."""
     if of.listed is None:
         return ""
-    said = _("It keeps the list of what may be used, and of what may not, up to date: last on %(day)s.")
+    said = _("It takes the list of what may be used, and of what may not: last on %(day)s.")
     return said % {"day": day(of.listed.last_at)}
 
 

@@ -142,10 +142,22 @@ def test_the_collection_that_is_meant_may_be_named(sim, asked):
     assert asked("sync", *other).code == exit_code(BadProof(""))
 
 
+def test_a_named_collection_has_pins_of_its_own(sim, asked, shell, url):
+    def registry(collection=None):
+        return Registry(log_key=sim.log_key, home=shell.home, feed=url, collection=collection)
+
+    size = registry().pin().size
+    assert registry().pinned(size).size == size
+    with pytest.raises(Stale, match="is not pinned"):
+        registry(str(uuid4())).pinned(size)
+
+
 def test_a_named_collection_counts_offline(sim, asked, manifest, tmp_path):
     assert asked("sync").code == 0
     words = ["filter", manifest(KEYS), "-o", tmp_path / "out.parquet", "--purpose", FOR, "--offline", "--collection"]
-    assert asked(*words, str(uuid4())).code == exit_code(BadProof(""))
+    assert asked(*words, str(uuid4())).code == exit_code(Stale(""))  # what was synced was of any
+    assert asked(*words, sim._collection).code == exit_code(Stale(""))
+    assert asked("sync", "--collection", sim._collection).code == 0
     assert asked(*words, sim._collection).code == 0
 
 

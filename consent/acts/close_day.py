@@ -25,7 +25,8 @@ def close_day(*, at: datetime) -> Recorded | None:
     Ranges are of serials, and none is under way below `settled`. What was begun yesterday and has a serial behind one
     of today's is under the next root. A crash leaves the range to the next call.
     """
-    return _close(reached=settled(), at=at)
+    reached = settled()
+    return None if reached is None else _close(reached=reached, at=at)
 
 
 @transaction.atomic(durable=True)
@@ -34,7 +35,7 @@ def _close(*, reached: int, at: datetime) -> Recorded | None:
     if not alone:  # somebody else is at it
         return None
     closed = DisclosureDay.objects.aggregate(last=Max("last"))["last"] or 0
-    today = Disclosure.objects.all().first_since(_midnight(at), after=closed)
+    today = Disclosure.objects.all().first_of(_midnight(at), after=closed)
     last = reached if today is None else min(reached, today - 1)
     day = day_of(islice(Disclosure.objects.all().between(closed + 1, last), MOST))
     if day is None:

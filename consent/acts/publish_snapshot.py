@@ -31,7 +31,7 @@ def publish_snapshot(feed: Feed, *, clock: Callable[[], datetime]) -> Offer:
     """
     with alone(feed):
         at = clock()
-        found = newest_or_built(feed, at=at)
+        found = newest_or_built(feed, at=at, clock=clock)
         if isinstance(found, Offer):
             return found
         offer = _publish(feed, found, read_at=at, at=clock())

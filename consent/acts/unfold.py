@@ -40,7 +40,8 @@ def unfold() -> bool:
     """Some of what waits; False where nothing does, or somebody else is at it. A crash leaves it all to the next."""
     if not Disclosure.objects.filter(serial__gt=Unfolded.objects.get().serial).exists():
         return False
-    return _unfold(reached=settled())
+    reached = settled()
+    return reached is not None and _unfold(reached=reached)
 
 
 @transaction.atomic(durable=True)

@@ -1,8 +1,8 @@
 """A snapshot out of a kept one: only the parts that hold a change are made anew.
 
-The database stays the truth, and nothing is believed. A file is used only if its bytes have the SHA-256 that its signed
+The database stays the truth, and no file is believed. It is used only if its bytes have the SHA-256 that its signed
 list gives it. Of a part made anew, all rows but the changed ones must be those of the old part, in their order; and
-what the changed ones add up to must be just what separates the two signed totals, which the acts kept. So a wrong
+what the changed ones add up to must be just what separates the two totals, which the acts kept. So a wrong
 merge ends in NotMerged, not in a signature; whoever asked has the parts made from the database.
 """
 

@@ -9,6 +9,7 @@ from consent.exclusions.facts import Row
 from consent.exclusions.fold import fold
 from consent.exclusions.openings import acts
 from consent.exclusions.protecting import await_views
+from consent.exclusions.snapshots import alone_with_snapshots
 from consent.exclusions.standings import insert, move_totals, stop_restating
 from consent.models import FeedTotal, Snapshot, Standing
 from registry.log.recorder import head_size, stop_the_log
@@ -18,9 +19,10 @@ from registry.log.recorder import head_size, stop_the_log
 def rebuild() -> int:
     """Replace every row; the number of rows. No act can be recorded meanwhile. A crash leaves the old rows.
 
-    Snapshots go with the rows that they were made of: the next is made of these. Protected views stay; an image that
-    lacks its row waits for them.
+    Snapshots go with the rows that they were made of: the next is made of these. One that is being built is waited
+    for, else it would appear afterwards. Protected views stay; an image that lacks its row waits for them.
     """
+    alone_with_snapshots()
     stop_restating()
     stop_the_log()
     folded = fold(acts(head_size()))

@@ -5,14 +5,14 @@ publishes signs and records the list. A crash leaves files without a list, which
 kept, parts without a change are its files. Memory does not grow with the rows of more than one part.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.models import Q
 
 from consent.errors import CursorAltered, ResyncRequired
@@ -33,6 +33,7 @@ OFFERED: Final = timedelta(hours=1)
 KEPT: Final = timedelta(hours=48)
 PIECES: Final = ((100_000, 0), (10_000_000, 1))  # below so many rows, so many hex digits of prefix; else two
 ADVISORY_LOCK: Final = 0x736E6170  # "snap"
+ALL_OF_THEM: Final = 0x736E617073  # "snaps"
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,11 @@ class Offer:
     logged: Logged
 
 
-def newest_or_built(feed: Feed, *, at: datetime) -> Offer | Built:
+def newest_or_built(feed: Feed, *, at: datetime, clock: Callable[[], datetime]) -> Offer | Built:
     """The newest snapshot if nothing in the feed has changed since and it is not an hour old, else fresh files.
 
-    Raises LogInDoubt. To be called by who is `alone`.
+    `at`: now; `clock` is asked once more where merging has failed, which may have taken long. Raises LogInDoubt. To be
+    called by who is `alone`.
     """
     with _undoubted(at) as size:
         now = totals(feed)
@@ -62,7 +64,7 @@ def newest_or_built(feed: Feed, *, at: datetime) -> Offer | Built:
         try:
             return Built(size, merged(feed, base, changed, now=now), now)
         except NotMerged:  # whatever the reason: the rows are there to be read
-            pass
+            at = clock()
     with _undoubted(at) as size:
         now = totals(feed)
         return Built(size, tuple(read_from_database(feed, prefix) for prefix in _prefixes(now.count)), now)
@@ -78,6 +80,11 @@ def _undoubted(at: datetime) -> Iterator[int]:
         yield size
 
 
+def is_kept(feed: Feed, note: str) -> bool:
+    """Whether the list of this note is one that may still be offered: none is after standings were made anew."""
+    return Snapshot.objects.filter(_of(feed), parts=note).exists()
+
+
 def part(feed: Feed, *, sha256: str, at: datetime) -> Path:
     """The file of a part that this feed's key may read. Raises NotFound."""
     lists = Snapshot.objects.filter(_of(feed), built_at__gt=at - KEPT, parts__contains=f'"{sha256}"')
@@ -90,7 +97,8 @@ def part(feed: Feed, *, sha256: str, at: datetime) -> Path:
 class alone:  # noqa: N801 - reads as a statement
     """Hold this feed's advisory lock; a wait ends with the database's lock timeout.
 
-    One builds at a time for each feed; whoever waits finds what the other has published.
+    One builds at a time for each feed; whoever waits finds what the other has published. Nobody does while standings
+    are made anew.
     """
 
     def __init__(self, feed: Feed) -> None:
@@ -98,11 +106,25 @@ class alone:  # noqa: N801 - reads as a statement
 
     def __enter__(self) -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s, %s)", self._keys)
+            cursor.execute("SELECT pg_advisory_lock_shared(%s)", [ALL_OF_THEM])
+            try:
+                cursor.execute("SELECT pg_advisory_lock(%s, %s)", self._keys)
+            except DatabaseError:  # another builds for longer than a lock may be waited for
+                cursor.execute("SELECT pg_advisory_unlock_shared(%s)", [ALL_OF_THEM])
+                raise
 
     def __exit__(self, *_: object) -> None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", self._keys)
+            cursor.execute("SELECT pg_advisory_unlock_shared(%s)", [ALL_OF_THEM])
+
+
+def alone_with_snapshots() -> None:
+    """Until this transaction ends nobody builds one; whoever is at it is waited for, as long as it takes."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = 0")
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ALL_OF_THEM])
+        cursor.execute("SET LOCAL lock_timeout TO DEFAULT")
 
 
 def _of(feed: Feed) -> Q:

@@ -1,19 +1,23 @@
 """Disclosures: what was told to which pipeline, of which images, when; and what is made of that."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection, models, transaction
+from django.db import OperationalError, models, transaction
 from django.db.models import F, Func, Q
 from django.db.models.lookups import Exact
+from psycopg.errors import LockNotAvailable
 
 from consent.models.pipelines import Pipeline
 from consent.rules.disclosures import FEEDING, IMAGE_BYTES, NAMING, Disclosed, How
 from registry.models import Image
+from registry.models.bulk import ask
 
 OCTETS = Func(F("images"), function="octet_length", output_field=models.BigIntegerField())
 LOCK = 0x646973636C6F7365  # "disclose"
+DISCLOSING = "SET LOCAL lock_timeout = '1s'; SELECT pg_advisory_xact_lock_shared(%(lock)s)"
+SETTLING = "SET LOCAL lock_timeout = '100ms'; SELECT pg_advisory_xact_lock(%(lock)s)"
 
 
 class DisclosureQuerySet(models.QuerySet["Disclosure"]):
@@ -27,9 +31,11 @@ class DisclosureQuerySet(models.QuerySet["Disclosure"]):
         for serial, pipeline, how, scopes, size, since, count, images, at in told.iterator():
             yield Disclosed(serial, pipeline, how, scopes, size, since, count, bytes(images), at)
 
-    def first_since(self, day: datetime, *, after: int) -> int | None:
-        """The lowest serial above `after` that was disclosed on this day or later."""
-        found = self.filter(serial__gt=after, at__gte=day).order_by("serial")
+    def first_of(self, day: datetime, *, after: int) -> int | None:
+        """The lowest serial above `after` of the day that begins then. What is later came from a clock that was ahead,
+        and does not hold up the days until it.
+        """
+        found = self.filter(serial__gt=after, at__gte=day, at__lt=day + timedelta(days=1)).order_by("serial")
         return found.values_list("serial", flat=True).first()
 
 
@@ -110,22 +116,25 @@ class DisclosureDay(models.Model):
 
 
 def disclosing() -> None:
-    """Before a serial is taken: until this transaction ends, whoever waits for what is under way waits for it."""
-    _lock("pg_advisory_xact_lock_shared")
+    """Before a serial is taken: until this transaction ends, whoever waits for what is under way waits for it.
 
-
-def settled() -> int:
-    """The highest serial below which none can appear any more; 0 before the first.
-
-    Whoever has a serial and has not committed is waited for, and nobody takes one meanwhile. A transaction of its
-    own, which ends at once: disclosures wait for no longer than for each other's commits. A lock on the table would
-    do as well, but autovacuum has that for minutes.
+    Raises OperationalError after a second: who waits holds a connection that a withdrawal may need.
     """
-    with transaction.atomic(durable=True):
-        _lock("pg_advisory_xact_lock")
-        return Disclosure.objects.aggregate(newest=models.Max("serial"))["newest"] or 0
+    ask(DISCLOSING, {"lock": LOCK})
 
 
-def _lock(function: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s)", [LOCK])  # one of our own two words
+def settled() -> int | None:
+    """The highest serial below which none can appear any more; 0 before the first. None: not to be had just now.
+
+    Whoever has a serial and has not committed is waited for, and nobody takes one meanwhile: for a tenth of a second at
+    the longest, because all who disclose wait behind. A transaction of its own, which ends at once. A lock on the table
+    would do as well, but autovacuum has that for minutes.
+    """
+    try:
+        with transaction.atomic(durable=True):
+            ask(SETTLING, {"lock": LOCK})
+            return Disclosure.objects.aggregate(newest=models.Max("serial"))["newest"] or 0
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):  # somebody takes long to commit: the next call
+            return None
+        raise

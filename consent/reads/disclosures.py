@@ -7,7 +7,7 @@ from consent.models import Disclosure, DisclosureDay, Unfolded
 from consent.rules.disclosures import Day, day_of
 
 
-def any_folded() -> bool:
+def any_to_unfold() -> bool:
     """This state is the queue."""
     return Disclosure.objects.filter(serial__gt=Unfolded.objects.get().serial).exists()
 

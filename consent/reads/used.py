@@ -59,7 +59,8 @@ class Listing:
 
 @dataclass(frozen=True)
 class Informed:
-    """One organisation that was told what may be done with the person's pictures, and for what it may ask today.
+    """One organisation that was told what may be done with the person's pictures, and for what it may ask today: for
+    nothing any more where its key has ended.
 
     `asked` is None where it asked about none of them, `listed` where it took no list since the first of them came.
     Neither what it was told is said here nor by which question: a match is only found to what is protected, so that it
@@ -88,8 +89,11 @@ class Used:
     public: bool
 
 
-def used_by(person: UUID, *, image: UUID | None = None) -> Used:
-    """Who used this picture, or any of the person's. Raises NotFound, whether it is somebody else's or nobody's."""
+def used_by(person: UUID, *, at: datetime, image: UUID | None = None) -> Used:
+    """Who used this picture, or any of the person's, and who may ask about it `at` this time.
+
+    Raises NotFound, whether it is somebody else's or nobody's.
+    """
     with at_one_size() as size:
         theirs = Image.objects.of(person)
         if image is not None:
@@ -102,7 +106,7 @@ def used_by(person: UUID, *, image: UUID | None = None) -> Used:
         manifests = Manifest.objects.filter(serial__in=counts).select_related("pipeline").order_by("-serial")
         runs = tuple(_run(each, counts[each.serial], told.get(each.serial)) for each in manifests)
         public = theirs.filter(collection__public=True).exists()
-        return Used(size, runs, tuple(_informed(theirs)), public)
+        return Used(size, runs, tuple(_informed(theirs, at=at)), public)
 
 
 def _told(manifests: list[int], theirs: QuerySet[Image]) -> QuerySet[Notification]:
@@ -127,7 +131,7 @@ def _run(manifest: Manifest, pictures: int, told: Notification | None) -> Run:
     )
 
 
-def _informed(theirs: QuerySet[Image]) -> Iterator[Informed]:
+def _informed(theirs: QuerySet[Image], *, at: datetime) -> Iterator[Informed]:
     questions, came = _questions(theirs), _came(theirs)
     pipelines = Pipeline.objects.filter(collection__in=came).order_by("name", "serial")
     lists = _lists(pipelines)
@@ -136,7 +140,8 @@ def _informed(theirs: QuerySet[Image]) -> Iterator[Informed]:
         if listed is not None and listed.size <= came[each.collection_id]:
             listed = None  # true before the first of these pictures was there
         if asked or listed:
-            yield Informed(each.name, tuple(each.purposes), each.audience, asked, listed)
+            purposes = tuple(each.purposes) if each.expires_at > at else ()
+            yield Informed(each.name, purposes, each.audience, asked, listed)
 
 
 def _questions(theirs: QuerySet[Image]) -> dict[int, Question]:

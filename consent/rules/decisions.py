@@ -38,11 +38,15 @@ def decide(until: int | None, reason: Reason | None, *, now: int, doubted: bool 
 
 
 def strongest(terms: Iterable[tuple[int | None, Reason | None]]) -> tuple[int | None, Reason | None]:
-    """Several images of one digest answer as one: the strongest reason, else the earliest end."""
+    """Several images of one digest answer as one: the strongest reason, else unknown if one says nothing, else the
+    earliest end.
+    """
     terms = list(terms)
     reasons = [reason for _, reason in terms if reason is not None]
     if reasons:
         return None, min(reasons)
+    if any(until is None for until, _ in terms):
+        return None, None
     return min((until for until, _ in terms if until is not None), default=None), None
 
 

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from consent.acts.acknowledge_sync import acknowledge_sync
 from consent.acts.disclose import Telling, disclose_feed
 from consent.acts.publish_snapshot import publish_snapshot
-from consent.reads.feed import delta, feed_of, part
+from consent.reads.feed import delta, feed_of, part_for
 from consent.rules.disclosures import How
 from service.api import described as d
 from service.api import examples
@@ -104,7 +104,7 @@ class Part(PipelineDoor):
         media_type=PARQUET,
     )
     def get(self, request: Request, sha256: str) -> HttpResponseBase:
-        path = part(feed_of(self.asker), sha256=sha256, at=self.at)
+        path = part_for(self.asker, sha256=sha256, at=self.at)
         headers = {"ETag": f'"{sha256}"', "Cache-Control": "private, max-age=172800, immutable"}
         if headers["ETag"] in _tags(request):
             return HttpResponse(status=304, headers=headers)

@@ -90,8 +90,9 @@ INFORMED: Final = {
             "listed": d.maybe(LISTING),
         }
     ),
-    "description": "Who may ask for these purposes, and asked about this picture, or takes the list of its whole "
-    "collection since it is there. To ask is not to use: that is in `used_by`. A question is here within a minute.",
+    "description": "Who may ask for these purposes (none, if its key has ended), and asked about this picture, or "
+    "takes the list of its whole collection since it is there. To ask is not to use: that is in `used_by`. A question "
+    "is here within a minute.",
 }
 SYNCED: Final = d.thing({"synced": d.WHOLE, "pipelines": d.WHOLE})
 LIST: Final = d.shown(
@@ -178,7 +179,7 @@ class Image(PersonDoor):
     def get(self, request: Request, image: UUID) -> HttpResponse:  # noqa: ARG002 - Django's signature
         found = picture(self.person, image=image, at=self.at)
         events = history(self.person, image=image)
-        used = used_by(self.person, image=image)
+        used = used_by(self.person, image=image, at=self.at)
         body = {
             **_picture(found),
             "history": [_event(event) for event in events],

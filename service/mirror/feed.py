@@ -18,7 +18,7 @@ from typing import Final
 
 from consent.acts.publish_snapshot import publish_snapshot
 from consent.errors import CursorAltered, ResyncRequired
-from consent.reads.feed import Feed, delta, part
+from consent.reads.feed import Feed, delta, is_kept, part
 from consentkit.checkpoints import Checkpoint, open_checkpoint
 from consentkit.closes import Close, PageList, PartList, digest_of, open_close, open_list, open_pages, sign_pages
 from consentkit.errors import BadProof, Malformed
@@ -165,7 +165,7 @@ class Mirror:
         whole = all(self._folder.has(f"{PARTS}/{each.sha256}") for each in before.parts.parts)
         if not whole or not self._within(before.begun, OLDEST_SNAPSHOT):
             return None
-        if before.parts.purposes != self._feed.purposes:
+        if before.parts.purposes != self._feed.purposes or not is_kept(self._feed, before.file.list):
             return None
         return Snapshot(before.parts, before.file.list, before.file.snapshot, before.file.logged)
 

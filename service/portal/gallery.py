@@ -78,7 +78,7 @@ def one(request: HttpRequest, person: UUID, image: UUID) -> HttpResponse:
     found = picture(person, image=image, at=timezone.now())
     uses = {(use.purpose, use.audience): use for use in found.uses}
     rows = [_row(found, purpose, [uses[purpose, audience] for audience in AUDIENCES]) for purpose in PURPOSES]
-    told, users = history(person, image=image), used_by(person, image=image)
+    told, users = history(person, image=image), used_by(person, image=image, at=timezone.now())
     shown = {
         "card": cards([found])[0],
         "picture": found,
@@ -86,6 +86,7 @@ def one(request: HttpRequest, person: UUID, image: UUID) -> HttpResponse:
         "events": [(event, words.event(event)) for event in reversed(told)],
         "runs": said(users.runs),
         "informed": informed(users.informed, about_one=True),
+        "public": users.public,
         **_spread(found, told),
     }
     return render(request, "portal/picture.html", shown)

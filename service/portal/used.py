@@ -7,6 +7,7 @@ from uuid import UUID
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from consent.reads.used import Informed, Run, used_by
@@ -20,7 +21,7 @@ ON_A_PAGE: Final = 24
 @contributor
 def used(request: HttpRequest, person: UUID) -> HttpResponse:
     """`/used`"""
-    found = used_by(person)
+    found = used_by(person, at=timezone.now())
     page = Paginator(found.runs, ON_A_PAGE).get_page(request.GET.get("page"))
     shown = {"page": page, "runs": said(page), "informed": informed(found.informed), "public": found.public}
     return render(request, "portal/used.html", shown)

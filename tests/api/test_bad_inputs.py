@@ -99,6 +99,7 @@ QUESTIONS = {
     "86 capitals": (question(keys=[DIGEST, "A" * 64]), 422, "digest-malformed"),
     "87 63": (question(keys=[DIGEST, "0" * 63]), 422, "digest-malformed"),
     "87 65": (question(keys=[DIGEST, "0" * 65]), 422, "digest-malformed"),
+    "87 63 and 65": (question(keys=[DIGEST, "0" * 63, "0" * 65]), 422, "digest-malformed"),
     "87 newline": (question(keys=[DIGEST, DIGEST + "\n"]), 422, "digest-malformed"),
     "87 base64": (question(keys=[DIGEST, "A" * 43 + "="]), 422, "digest-malformed"),
     "87 other digits": (question(keys=[DIGEST, "\u0660" * 64]), 422, "digest-malformed"),

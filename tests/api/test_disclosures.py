@@ -140,6 +140,11 @@ def test_a_snapshot_is_kept_each_time_that_its_list_is_sent(world: World, doors:
     part = first.json()["parts"][0]["sha256"]
     assert doors.get(f"snapshot/parts/{part}", key).status_code == 200
     assert len(told()) == 2  # the list named it
+    # Another pipeline has the same rows, and was told of no list: it would read them off the record.
+    other = doors.key("ai_training", "evaluation", audience="commercial")
+    assert doors.get(f"snapshot/parts/{part}", other).status_code == 404
+    assert doors.get("snapshot", other).json()["parts"][0]["sha256"] == part
+    assert doors.get(f"snapshot/parts/{part}", other).status_code == 200
 
 
 def test_each_page_of_a_delta_is_kept(world: World, doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:

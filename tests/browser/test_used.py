@@ -64,7 +64,7 @@ def test_who_asked_is_told_within_a_minute(visit: Visit, live: Live) -> None:
     ines.page.reload()
     wait_for(ines, "It asked about 2 of your pictures (testing), first on")
     ines.sees("May ask about: recognition and analysis, testing (research).")
-    ines.sees("It keeps the list of what may be used, and of what may not, up to date: last on")
+    ines.sees("It takes the list of what may be used, and of what may not: last on")
     no_word_of_ours(ines)
     assert faults(ines) == []
     ines.page.goto("/pictures")

@@ -1,6 +1,7 @@
 """What a check reads: which images answered, one answer a digest, and as little SQL for many keys as for one."""
 
 from collections import defaultdict
+from datetime import timedelta
 from uuid import UUID
 
 import numpy as np
@@ -83,3 +84,22 @@ def test_every_answer_has_its_place(term: tuple[int | None, Reason | None], now:
     assert decide(*term, now=now, doubted=doubted) in ANSWERS
     assert checks._term(checks._number(*term)) == term
     assert len(set(ANSWERS)) == len(ANSWERS) < 256
+
+
+def test_a_lease_is_of_all_lists_and_of_what_is_permitted(world: World) -> None:
+    """A stream's later batches say nothing of the earlier ones' ends; and what has ended ends no lease."""
+    ines, asker = world.person("ines"), world.asker(world.pipeline())
+    ends, lasts, ended = (world.image(ines) for _ in range(3))
+    world.grant(ines, [ended], until=world.at + timedelta(seconds=60))
+    world.publish()
+    world.later(seconds=120)
+    world.grant(ines, [ends], until=world.at + timedelta(seconds=300))
+    world.grant(ines, [lasts])
+    world.publish()
+    with asking(Question(asker, "ai_training", "image"), at=world.at) as questions:
+        for image in (ends, lasts, ended):
+            questions.answer([str(image)])
+        assert questions.valid_until == int((world.at + timedelta(seconds=300)).timestamp())
+    with asking(Question(asker, "ai_training", "image"), at=world.at) as questions:
+        questions.answer([str(ended)])
+        assert questions.valid_until == int(world.at.timestamp()) + 900

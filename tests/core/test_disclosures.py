@@ -1,22 +1,26 @@
 """The log of disclosures: what is kept, that a day's root covers all of it, and that it is unfolded by image."""
 
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import pairwise
+from typing import TypeVar
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 
 from consent.acts import close_day as closing
 from consent.acts import unfold as unfolding
 from consent.acts.close_day import close_day
 from consent.acts.disclose import Telling, disclose_feed, disclose_images
 from consent.acts.unfold import unfold
-from consent.models import DisclosedImage, Disclosure, DisclosureDay, Unfolded
+from consent.models import DisclosedImage, Disclosure, DisclosureDay, Unfolded, disclosures
 from consent.models.disclosures import settled
-from consent.reads.disclosures import any_folded
+from consent.reads.disclosures import any_to_unfold
 from consent.reads.replay import differences
 from consent.rules.disclosures import How, set_of
 from consentkit import canonical
@@ -25,9 +29,10 @@ from registry.log.recorder import head_size
 from registry.models import Entry, Opening
 from tests import oracle
 from tests.checker import check_world
-from tests.threads import Gate, connected, together
+from tests.threads import Gate, _parameters, connected, together
 from tests.world import World, opened_collection
 
+T = TypeVar("T")
 SAID = "pipeline_id, how, scopes, size, count, images, at"
 CHECKED = Telling(How.CHECK, ("ai_training",), "research", 1)
 
@@ -43,6 +48,13 @@ def tomorrow(world: World) -> datetime:
 def unfold_all() -> None:
     while unfold():
         pass
+
+
+def until_done(work: Callable[[], T]) -> T:
+    """As beat calls it again and again."""
+    while not (done := work()):
+        time.sleep(0.01)
+    return done
 
 
 def run(sql: str) -> None:
@@ -190,7 +202,7 @@ def test_a_disclosure_that_commits_late_is_in_the_root_and_in_the_projection(wor
         with gate.stopped(lambda: world.asks(lab, slow)) as late:
             world.asks(other, fast)
             assert [bytes(row.images) for row in Disclosure.objects.all()] == [fast.bytes]
-            works = [pool.submit(connected, work) for work in (partial(close_day, at=at), unfold)]
+            works = [pool.submit(connected, partial(until_done, work)) for work in (partial(close_day, at=at), unfold)]
             with pytest.raises(TimeoutError):
                 works[0].result(timeout=0.5)
             assert not works[1].done()
@@ -224,9 +236,9 @@ def test_the_first_question_of_each_scope_stays(world: World) -> None:
     lab, (one, two) = world.pipeline(), images(world, 2)
     for asked, purpose in (([one], "ai_training"), ([two, one], "ai_training"), ([one], "evaluation")):
         world.asks(lab, *asked, purpose=purpose)
-    assert any_folded()
+    assert any_to_unfold()
     unfold_all()
-    assert not any_folded()
+    assert not any_to_unfold()
     serials = list(Disclosure.objects.order_by("serial").values_list("serial", flat=True))
     found = set(DisclosedImage.objects.values_list("image", "scope", "first"))
     assert found == {(one, 0, serials[0]), (two, 0, serials[1]), (one, 8, serials[2])}
@@ -282,3 +294,41 @@ def test_fsck_finds_what_was_changed(world: World, sql: str) -> None:
         run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
     run(sql)
     assert [found for found in differences() if "disclosures" in found]
+
+
+# Waiting, and clocks
+
+
+def test_law_9_a_disclosure_that_takes_long_holds_up_nobody(world: World) -> None:
+    """Who unfolds or closes a day gives up at once: all who disclose would wait behind, with the connections that
+    withdrawing needs.
+    """
+    ines, lab = world.person("ines"), world.pipeline()
+    image = world.image(ines)
+    world.asks(lab, image)
+    with psycopg.connect(**_parameters()) as slow:  # a disclosure that does not come to its commit
+        slow.execute("SELECT pg_advisory_xact_lock_shared(%s)", [disclosures.LOCK])
+        begun = time.monotonic()
+        assert settled() is None
+        assert not unfold()
+        assert close_day(at=tomorrow(world)) is None
+        world.asks(lab, image)
+        world.withdraw(ines, [image])
+        assert time.monotonic() - begun < 2.5
+    with psycopg.connect(**_parameters()) as alone:  # as the lock on a table would be
+        alone.execute("SELECT pg_advisory_xact_lock(%s)", [disclosures.LOCK])
+        begun = time.monotonic()
+        with pytest.raises(OperationalError):
+            world.asks(lab, image)
+        assert time.monotonic() - begun < 2.5  # a connection comes back long before a withdrawal gives up
+    unfold_all()
+    assert close_day(at=world.at) is not None
+
+
+def test_a_clock_that_was_ahead_does_not_hold_up_the_days(world: World) -> None:
+    lab, (image,) = world.pipeline(), images(world, 1)
+    disclose_images(world.asker(lab).serial, telling=CHECKED, images=image.bytes, at=world.at + timedelta(days=400))
+    for _ in range(3):
+        world.asks(lab, image)
+        assert close_day(at=tomorrow(world)) is not None
+    assert sum(DisclosureDay.objects.values_list("count", flat=True)) == 4

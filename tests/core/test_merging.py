@@ -2,8 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 from uuid import UUID
 
@@ -15,14 +18,17 @@ from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 
+from consent.acts.publish_snapshot import publish_snapshot
 from consent.exclusions import merging, parts, snapshots
 from consent.exclusions.feed import Feed, Totals
 from consent.exclusions.merging import NotMerged
 from consent.exclusions.rebuild import rebuild
 from consent.models import Snapshot
 from consentkit.closes import Part
+from registry.log.readiness import LogInDoubt
 from registry.models import Image
 from tests.core.conftest import Kept, by_rows, path
+from tests.threads import connected
 
 ROWS = st.dictionaries(
     st.tuples(st.sampled_from([b"a" * 32, b"b" * 32, b"b" * 31 + bytes(1)]), st.integers(0, 5)), st.integers(1, 9)
@@ -212,3 +218,71 @@ def test_a_row_that_the_kept_one_lacked_is_missed(kept: Kept) -> None:
         cursor.execute("INSERT INTO consent_standing SELECT * FROM gone")
     kept.world.withdraw(ines, [second])
     assert len(by_rows(kept.published())) == 2
+
+
+def test_after_a_merge_that_took_long_and_failed_the_clock_is_asked_again(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the publisher, who has signed meanwhile, would make the clock look late, each time anew."""
+    ines, world = kept.world.person("ines"), kept.world
+    world.image(ines)
+    kept.published()
+    world.image(ines)
+    world.publish()
+
+    def long(*_: Any, **__: Any) -> Any:
+        world.later(seconds=90)
+        world.person("somebody")
+        world.publish()
+        raise merging.NotMerged("after 90 seconds")
+
+    monkeypatch.setattr(snapshots, "merged", long)
+    assert len(by_rows(kept.published())) == 2
+
+
+def test_law_11_nothing_is_made_of_all_rows_in_doubt(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    ines, world = kept.world.person("ines"), kept.world
+    kept.published()
+    world.image(ines)
+    world.publish()
+
+    def long(*_: Any, **__: Any) -> Any:
+        world.image(ines)
+        world.later(seconds=31)  # and no checkpoint over it
+        raise merging.NotMerged("and meanwhile the publisher died")
+
+    monkeypatch.setattr(snapshots, "merged", long)
+    with pytest.raises(LogInDoubt):
+        kept.published()
+
+
+def test_a_list_whose_files_are_gone_is_not_offered_again(kept: Kept) -> None:
+    kept.world.image(kept.world.person("ines"))
+    first = kept.published()
+    path(next(part for part in first.parts if part.rows)).unlink()
+    kept.world.publish()
+    again = kept.published()
+    assert again.size > first.size
+    assert len(by_rows(again)) == 1
+
+
+def test_rebuilding_waits_for_a_snapshot_that_is_being_made(kept: Kept) -> None:
+    """Else it would appear afterwards, signed, of the rows that were in doubt."""
+    kept.world.image(kept.world.person("ines"))
+    begun, end = Event(), Event()
+
+    def clock() -> datetime:
+        begun.set()
+        end.wait(20)
+        return kept.world.at
+
+    with ThreadPoolExecutor(2) as pool:
+        making = pool.submit(connected, lambda: publish_snapshot(kept.feed, clock=clock))
+        assert begun.wait(20)
+        rebuilding = pool.submit(connected, rebuild)
+        with pytest.raises(TimeoutError):
+            rebuilding.result(timeout=4)  # longer than any other lock is waited for
+        end.set()
+        making.result()
+        rebuilding.result()
+    assert not Snapshot.objects.exists()

@@ -138,6 +138,8 @@ def test_several_images_of_one_digest_answer_as_the_strongest() -> None:
     assert strongest(answers) == (None, Reason.WITHDRAWN)
     assert strongest(answers[:3]) == (None, Reason.NO_GRANT)
     assert strongest(answers[:2]) == (50, None)
+    assert strongest([*answers[:2], (None, None)]) == (None, None)  # one that says nothing permits nothing
+    assert strongest([*answers[:3], (None, None)]) == (None, Reason.NO_GRANT)
     assert strongest([]) == (None, None)
 
 

@@ -26,7 +26,7 @@ from consent import errors
 from consent.acts.close_day import close_day
 from consent.acts.unfold import unfold
 from consent.models import Disclosure, DisclosureDay, ManifestLook, Notification
-from consent.reads.disclosures import any_folded
+from consent.reads.disclosures import any_to_unfold
 from consent.rules.lifecycle import CaseMove
 from consent.rules.reasons import Decision
 from registry.acts.submit import Shown
@@ -210,7 +210,7 @@ class Registry(RuleBasedStateMachine):
         """After it the checker knows of every image who asked."""
         while unfold():
             pass
-        assert not any_folded()
+        assert not any_to_unfold()
 
     @rule()
     def close_day(self) -> None:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 
+from consent.exclusions.rebuild import rebuild
 from consentkit.checkpoints import Checkpoint, sign_checkpoint
 from consentkit.closes import open_pages
 from consentkit.feedfile import FeedFile
@@ -306,3 +308,17 @@ def test_a_disk_that_is_full_is_told_in_one_line(host: Host, monkeypatch: pytest
     monkeypatch.setattr(Folder, "replace", full)
     with publishing(), pytest.raises(CommandError, match=r"cannot be written: .*No space left"):
         call_command("publish", "--static", host.folder, "--once")
+
+
+@pytest.mark.unchecked("rows are changed behind the registry's back")
+def test_a_folder_does_not_go_on_with_what_was_made_of_rows_in_doubt(world: World, host: Host) -> None:
+    ines = world.person("ines")
+    image = world.image(ines)
+    world.grant(ines, [image])
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE consent_standing SET until[1] = until[1] + 1")
+    host.turn()
+    rebuild()
+    world.image(ines)
+    host.turn()
+    assert host.permitted(image) == [True]

@@ -13,7 +13,7 @@ from consent.reads.notices import current_notice
 from registry.acts.make_public import make_public
 from registry.errors import CollectionHasImages, CollectionNotPublic, CollectionUnclear, NotFound
 from registry.log.recorder import head_size
-from registry.models import Collection
+from registry.models import Collection, Image
 from registry.reads.collections import public_collection
 from tests.mirror.conftest import publishing
 from tests.threads import together
@@ -100,3 +100,5 @@ def test_people_are_told_before_they_add_and_before_they_agree(
     assert "Who can read the list" in read
     assert client.get("/api/v1/notices/current").json()["public"] is True
     assert "Everybody can read the list that your pictures are in" in client.get("/used").content.decode()
+    (image,) = Image.objects.values_list("id", flat=True)
+    assert "Everybody can read the list that this picture is in" in client.get(f"/pictures/{image}").content.decode()

@@ -1,5 +1,6 @@
 """Who used my pictures: what a person reads about it."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,13 @@ from pytest_django import Settings
 from consent.acts.acknowledge import acknowledge
 from consent.acts.disclose import Telling, disclose_feed, disclose_images
 from consent.acts.unfold import unfold
+from consent.models import Disclosure
 from consent.reads.notifications import notifications
 from consent.reads.used import used_by
 from consent.rules.disclosures import How
 from registry.errors import NotFound
 from registry.log.recorder import head_size
+from registry.models import Entry, Opening
 from service import words
 from tests.drawn import jpeg
 from tests.world import Pipeline, World, altered
@@ -72,9 +75,9 @@ def test_who_asked_and_who_takes_the_list(world: World) -> None:
     assert f"It asked about 1 of your pictures (testing), first on {first}." in read(world, "joan")
     assert f"It asked about this picture (testing), first on {first}." in read(world, "ines", f"/pictures/{mine}")
     assert "asked about this picture yet" in read(world, "ines", f"/pictures/{other}")
-    assert "up to date" not in page
+    assert "takes the list" not in page
     takes_the_list(world, lab)
-    listed = "It keeps the list of what may be used, and of what may not, up to date: last on"
+    listed = "It takes the list of what may be used, and of what may not: last on"
     for address in ("/used", f"/pictures/{other}"):
         assert f"{listed} {words.day(world.at)}." in read(world, "ines", address)
     newcomer = world.image(world.person("bob"))
@@ -105,7 +108,7 @@ def test_whether_it_was_found_by_a_copy_or_by_its_digest_is_not_told(world: Worl
     telling = Telling(How.MATCH, ("ai_training",), asker.audience, found.size)
     disclose_images(asker.serial, telling=telling, images=found.images, at=world.at)
     unfolded()
-    (one,), (other,) = (used_by(ines, image=each).informed for each in (image, compared))
+    (one,), (other,) = (used_by(ines, image=each, at=world.at).informed for each in (image, compared))
     assert one == other
 
 
@@ -118,8 +121,8 @@ def test_somebody_elses_copy_reads_like_any_other_picture(world: World) -> None:
     world.asks(lab, image, held)
     takes_the_list(world, lab)
     unfolded()
-    assert used_by(world.person("ines"), image=image).informed[0].asked is not None
-    (told,) = used_by(world.person("joan"), image=held).informed
+    assert used_by(world.person("ines"), image=image, at=world.at).informed[0].asked is not None
+    (told,) = used_by(world.person("joan"), image=held, at=world.at).informed
     assert told.asked is None
     assert told.listed is not None
 
@@ -153,11 +156,33 @@ def test_that_a_picture_is_compared_is_not_told(world: World) -> None:
     world.attest(lab, image)
     world.case(image=image)
     assert world.look_over() == 1
-    (run,) = used_by(ines).runs
+    (run,) = used_by(ines, at=world.at).runs
     assert (run.told_at, run.outcome) == (None, None)
 
 
 def test_who_used_a_picture_is_told_to_its_people_alone(world: World) -> None:
     image = world.image(world.person("ines"))
     with pytest.raises(NotFound):
-        used_by(world.person("joan"), image=image)
+        used_by(world.person("joan"), image=image, at=world.at)
+
+
+def test_a_key_that_has_ended_can_ask_no_more(world: World, settings: Settings) -> None:
+    ines, lab = world.person("ines"), world.pipeline("Example Lab")
+    world.asks(lab, world.image(ines))
+    unfolded()
+    assert used_by(ines, at=world.at).informed[0].purposes != ()
+    (told,) = used_by(ines, at=world.at + timedelta(days=4_000)).informed
+    assert told.purposes == ()
+    assert words.may_ask(told) == "It can ask no more."
+    assert told.asked is not None
+
+
+def test_who_took_the_list_before_a_picture_came_was_not_told_of_it(world: World) -> None:
+    """Just before: the list is true at the very size at which the picture's entry stands."""
+    ines, lab = world.person("ines"), world.pipeline("Example Lab")
+    takes_the_list(world, lab)
+    newest = Disclosure.objects.latest("serial")
+    image = world.image(ines, registered=False)
+    acts = Opening.objects.filter(image=image).values("act")
+    assert Entry.objects.filter(act__in=acts).earliest("index").index == newest.size
+    assert used_by(ines, at=world.at).informed == ()

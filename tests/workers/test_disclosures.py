@@ -6,7 +6,7 @@ import pytest
 
 from consent.acts import unfold as unfolding
 from consent.models import DisclosedImage, DisclosureDay
-from consent.reads.disclosures import any_folded
+from consent.reads.disclosures import any_to_unfold
 from registry.log.recorder import head_size
 from service import tasks
 from service.celery import app
@@ -26,7 +26,7 @@ def test_workers_at_once_unfold_each_once(world: World, monkeypatch: pytest.Monk
     assert together(*[tasks.unfold] * 3) == [None] * 3
     tasks.unfold()
     assert DisclosedImage.objects.count() == 14
-    assert not any_folded()
+    assert not any_to_unfold()
 
 
 def test_the_sweep_finds_what_was_disclosed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

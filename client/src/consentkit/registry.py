@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from consentkit import attesting, checks, matches, notifications, signing
 from consentkit.attesting import Affected, Attested, Run
 from consentkit.checks import Answer, By
-from consentkit.errors import BadProof, Stale
+from consentkit.errors import Stale
 from consentkit.feeds import OLD_FEED, Feed, KeyedFeed, PlainFeed
 from consentkit.filtering import Judge
 from consentkit.matches import Match
@@ -144,8 +144,6 @@ class Registry:
         state = self._store().load(self.settings.require_verifier())
         if state is None:
             raise Stale("nothing is synced for this registry and key, or this feed: run consentkit sync")
-        if self.collection not in (None, state.parts.collection):
-            raise BadProof(f"the synced state is of collection {state.parts.collection}, not of {self.collection}")
         require_young(state.close, max_age=self.settings.max_age, at=time.time())
         return state
 
@@ -229,7 +227,7 @@ class Registry:
         if self.feed is not None:
             # No key binds the rows to the notes: this machine's own secret does.
             secret = signing.signer(self.settings.home).encode()
-            return Store(self.settings.home, url=f"{self.feed}\n{self.audience}", key=secret)
+            return Store(self.settings.home, url=f"{self.feed}\n{self.audience}\n{self.collection or ''}", key=secret)
         return Store(self.settings.home, url=self.settings.require_url(), key=self.settings.require_key())
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from consentkit.closes import open_close
+from consentkit.feedfile import FeedFile
+from consentkit.notes import Verifier
 from tests.drawn import jpeg
 from tests.mirror.conftest import served
 from tests.processes.conftest import free_port
@@ -34,14 +38,29 @@ def public() -> Iterator[Registry]:
 
 
 @contextmanager
-def mirroring(registry: Registry, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """`manage.py publish --static`, as an operator runs it beside the server; killed at the end."""
+def mirroring(registry: Registry, folder: Path) -> Iterator[Path]:
+    """`manage.py publish --static`, as an operator runs it beside the server, and what it says; killed at the end."""
     argv = [*MANAGE, "publish", "--static", str(folder), "--home", str(registry.home)]
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment(), cwd=REPOSITORY) as process:
+    out = folder.with_name("said.txt")
+    with (
+        out.open("w") as said,
+        subprocess.Popen(argv, stdout=said, text=True, env=environment(), cwd=REPOSITORY) as process,
+    ):
         try:
-            yield process
+            yield out
         finally:
+            time.sleep(0.5)  # what it says of the files that are there
             process.send_signal(signal.SIGKILL)
+            process.wait(10)
+
+
+def size_of(folder: Path, registry: Registry) -> int:
+    """Of the log, at which the folder's files are true; 0 before there are any."""
+    try:
+        file = FeedFile.decode((folder / "feed.json").read_bytes())
+    except FileNotFoundError:  # not yet
+        return 0
+    return open_close(file.close, Verifier.parse(registry.log_key)).size
 
 
 def filtered(registry: Registry, url: str, source: Path) -> tuple[int, dict[str, int] | None]:
@@ -74,17 +93,16 @@ def test_a_withdrawal_reaches_the_files_and_who_filters_by_them(public: Registry
     pq.write_table(pa.table({"sha256": [digest, "00" * 32]}), source)
     with served(folder) as url:
         assert filtered(public, url, source) == (5, None)  # nothing there yet
-        with mirroring(public, folder) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith("written at size")
+        with mirroring(public, folder) as out:
+            eventually(lambda: size_of(folder, public) > 0, within=SOON)
+        assert out.read_text().startswith("written at size")  # said at once: it was killed
         code, summary = filtered(public, url, source)
         assert (code, summary and summary["kept"]) == (0, 1)
         withdrawn = person.withdraw()
         assert withdrawn.status == 201
         # The one before was killed; this one finds its folder, and lock, free.
-        with mirroring(public, folder) as process:
-            assert process.stdout is not None
-            assert process.stdout.readline().startswith("written at size")
+        with mirroring(public, folder):
+            eventually(lambda: size_of(folder, public) > withdrawn.json()["index"], within=SOON)
         code, summary = filtered(public, url, source)
         assert (code, summary and summary["kept"]) == (0, 0)
         assert summary

@@ -68,7 +68,7 @@ class Command(BaseCommand):
                 self.stderr.write(f"The database does not answer: {error}")
                 sys.exit(1)
             if published is not None:
-                self.stdout.write(f"checkpoint {published.size}")
+                self._say(f"checkpoint {published.size}")
             if once:
                 return
             time.sleep(PAUSE)
@@ -100,4 +100,9 @@ class Command(BaseCommand):
             self.stderr.write(f"Nothing is written: {doubt}")
             return
         if size is not None:
-            self.stdout.write(f"written at size {size}")
+            self._say(f"written at size {size}")
+
+    def _say(self, words: str) -> None:
+        """At once, also into a pipe: this process may run for months."""
+        self.stdout.write(words)
+        self.stdout.flush()

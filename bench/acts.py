@@ -68,11 +68,13 @@ def _acts(person: UUID, image: UUID) -> Iterator[None]:
 
     from consent.acts.grant import Permission, grant
     from consent.acts.withdraw import Withdrawing, withdraw
+    from consent.reads.notices import current_notice
 
+    notice = current_notice().id
     while True:
         withdraw(person, withdrawing=Withdrawing([image]), at=timezone.now())
         yield
-        grant(person, permission=Permission([image], ("ai_training",)), at=timezone.now())
+        grant(person, permission=Permission([image], ("ai_training",), notice), at=timezone.now())
         yield
 
 

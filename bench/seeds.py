@@ -15,19 +15,23 @@ AT_ONCE: Final = 1_000_000
 
 # Image n has the number md5('image n') and the digest SHA-256('image n'), so that it can be asked for.
 IMAGES: Final = """
-    INSERT INTO registry_image (id, collection_id, contributor_id, sha256, length, media_type, state, rejection, held,
-        submitted_at, attempts)
-    SELECT md5('image ' || n)::uuid, collection.id, %(person)s, sha256(convert_to('image ' || n, 'UTF8')), 1,
-        'image/jpeg', 'registered', '', false, now(), 0
+    INSERT INTO registry_image (id, collection_id, sha256, length, media_type, state, submitted_at, attempts)
+    SELECT md5('image ' || n)::uuid, collection.id, sha256(convert_to('image ' || n, 'UTF8')), 1, 'image/jpeg',
+        'registered', now(), 0
     FROM registry_collection collection, generate_series(%(first)s, %(last)s) n
 """
-DEPICTIONS: Final = """
-    INSERT INTO registry_depiction (image_id, person_id, confirmed)
-    SELECT md5('image ' || n)::uuid, %(person)s, true FROM generate_series(%(first)s, %(last)s) n
+BRINGINGS: Final = """
+    WITH brought AS (
+        INSERT INTO registry_bringing (image_id, person_id, state, rejection, dismissed, brought_at)
+        SELECT md5('image ' || n)::uuid, %(person)s, 'registered', '', false, now()
+        FROM generate_series(%(first)s, %(last)s) n RETURNING id, image_id
+    )
+    INSERT INTO registry_depiction (bringing_id, image_id, person_id, address, confirmed)
+    SELECT id, image_id, %(person)s, '', true FROM brought
 """
 STANDINGS: Final = """
-    INSERT INTO consent_standing (image_id, collection_id, sha256, held, until, reason, act)
-    SELECT md5('image ' || n)::uuid, collection.id, sha256(convert_to('image ' || n, 'UTF8')), false,
+    INSERT INTO consent_standing (image_id, collection_id, sha256, until, reason, act)
+    SELECT md5('image ' || n)::uuid, collection.id, sha256(convert_to('image ' || n, 'UTF8')),
         CASE WHEN permitted THEN ARRAY[ends] || array_fill(NULL::bigint, '{9}')
             ELSE array_fill(NULL::bigint, '{10}') END,
         CASE WHEN permitted THEN ARRAY[NULL::smallint] || array_fill(120::smallint, '{9}')
@@ -45,7 +49,7 @@ def images(person: UUID, *, first: int, last: int) -> list[UUID]:
     from consent.exclusions.standings import move_totals, stored
 
     with connection.cursor() as cursor:
-        for statement in (IMAGES, DEPICTIONS, STANDINGS):
+        for statement in (IMAGES, BRINGINGS, STANDINGS):
             cursor.execute(statement, {"person": person, "first": first, "last": last, "fifths": 0})
         cursor.execute("VACUUM ANALYZE")
     numbers = [UUID(bytes=hashlib.md5(f"image {n}".encode()).digest()) for n in range(first, last + 1)]  # noqa: S324

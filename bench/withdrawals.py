@@ -37,10 +37,11 @@ def _round(person: UUID, images: list[UUID]) -> tuple[float, float]:
     from bench.pipelines import excluded
     from consent.acts.grant import Permission, grant
     from consent.acts.withdraw import Withdrawing, withdraw
+    from consent.reads.notices import current_notice
     from registry.log import publisher
 
     publisher.turn(timezone.now())
-    grant(person, permission=Permission("all", ("ai_training",)), at=timezone.now())
+    grant(person, permission=Permission("all", ("ai_training",), current_notice().id), at=timezone.now())
     began = time.perf_counter()
     withdraw(person, withdrawing=Withdrawing("all"), at=timezone.now())
     acknowledged = time.perf_counter()

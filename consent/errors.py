@@ -33,6 +33,12 @@ class NotDepicted(Conflict):
     slug = "not-depicted"
 
 
+class ShownDiffers(Conflict):
+    """What the page showed is not what would be recorded: another tab, another notice, a picture more or less."""
+
+    slug = "shown-differs"
+
+
 class NothingToGrant(Conflict):
     """`all` found no image that this person could grant."""
 

@@ -54,6 +54,24 @@ class CollectionHasImages(Conflict):
     slug = "collection-has-images"
 
 
+class StatementDismissed(Conflict):
+    """A steward found that this person's statement about the picture is false."""
+
+    slug = "statement-dismissed"
+
+
+class StatementLooser(Conflict):
+    """The same bytes again, with words that would leave somebody or something out."""
+
+    slug = "statement-looser"
+
+
+class DerivationCircle(Conflict):
+    """A picture cannot be made from itself."""
+
+    slug = "derivation-circle"
+
+
 class Invalid(Refusal):
     """What was asked is understood and cannot be meant."""
 
@@ -64,6 +82,12 @@ class CollectionUnclear(Invalid):
     """No collection was named, and there is not exactly one."""
 
     slug = "collection-unclear"
+
+
+class SubjectsUnclear(Invalid):
+    """Who is shown was not said, or cannot be meant."""
+
+    slug = "subjects-unclear"
 
 
 class NotReady(Refusal):

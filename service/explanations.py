@@ -47,6 +47,26 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "Only the person shown can permit the use of a picture. Whoever brought it can take it back.",
         "Ask the person shown.",
     ),
+    "shown-differs": (
+        "What the page showed is not what would have been recorded: another window, another picture, a new notice.",
+        "Look at the last page again, and allow it if it is what you want.",
+    ),
+    "statement-dismissed": (
+        "A steward looked at the picture and found that it does not show what you said.",
+        "Write to the contact in the notice if that is wrong.",
+    ),
+    "statement-looser": (
+        "You brought the same picture before and said more about who is shown.",
+        "Correct it on the picture's page, or with PATCH.",
+    ),
+    "derivation-circle": (
+        "The picture that you name as a source was itself made from this one.",
+        "Name the picture that came first.",
+    ),
+    "subjects-unclear": (
+        "A picture is taken only with a statement of who is shown in it.",
+        "Say `self`, `unknown`, `nobody` (alone), or the address of each other person.",
+    ),
     "nothing-to-grant": ("`all` found no image that you could grant.", "Submit a picture of yourself first."),
     "idempotency-mismatch": (
         "The same Idempotency-Key came before with another request.",

@@ -15,7 +15,7 @@ from consent.acts.protect import protect
 from consent.acts.protect_anew import protect_anew
 from consent.reads.cases import let_go
 from consent.reads.copies import protected_copies
-from consent.reads.protections import contributor_of, waiting
+from consent.reads.protections import claimant_of, waiting
 from consent.rules.likeness import Likeness
 from consent.rules.pictures import protected_views
 from consentkit.fingerprints import perception, views
@@ -81,7 +81,7 @@ def _hold_copies(image: UUID, small: bytes) -> None:
         if of in let_go(image):
             continue
         matter = Matter.copy(of, likenesses=likenesses)
-        open_case(matter, claimant=str(contributor_of(of)), at=timezone.now())
+        open_case(matter, claimant=str(claimant_of(of)), at=timezone.now())
 
 
 def _by_protected(found: Iterable[Likeness]) -> dict[UUID, list[Likeness]]:

@@ -7,7 +7,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
@@ -19,12 +19,13 @@ from consent.acts import look_over as looking
 from consent.acts import protect as protecting
 from consent.acts import unfold as unfolding
 from consent.acts.close_day import close_day
+from consent.acts.hear import hear
 from consent.acts.notify import notify
 from consent.acts.open_case import Matter, open_case
 from consent.acts.register_checked import Registered, register_checked
 from consent.acts.search_case import search_case
 from consent.errors import CaseClosed
-from consent.reads import cases, disclosures, lookouts, protections, webhooks
+from consent.reads import cases, disclosures, lookouts, protections, statements, webhooks
 from consent.reads.copies import deposited_copies, protected_copies, registered_copies
 from consent.reads.protections import Unsearched
 from consent.rules.lifecycle import Search
@@ -34,7 +35,7 @@ from registry import originals
 from registry.acts.claim import claim
 from registry.acts.register import Measured
 from registry.acts.reject import reject
-from registry.reads.queue import exhausted, waiting
+from registry.reads.queue import bringers, exhausted, waiting
 from service import leftovers
 from service.celery import app
 from service.examined import Unreadable, small_of
@@ -72,25 +73,27 @@ def fingerprint(image: str) -> None:
     if isinstance(found, Examined):
         originals.keep_preview(number, found.preview)
         originals.keep_small(number, found.small)
-        _register(number, found)
+        for person in bringers(number):
+            _register(number, person, found)
         nudger.protect()
     else:
-        reject(number, slug=found.slug, at=timezone.now())
+        for person in bringers(number):
+            reject(number, person=person, slug=found.slug, at=timezone.now())
 
 
-def _register(image: UUID, found: Examined) -> None:
-    """Look for the protected images that it is a copy of, hold it if there are any, register it; and look again if
-    another was protected meanwhile. A crash leaves it submitted, and restricted if it is a copy: it is done again.
+def _register(image: UUID, person: UUID, found: Examined) -> None:
+    """For one who brought it: look for the protected images that it is a copy of, restrict it if there are any,
+    register it; and look again if another was protected meanwhile. A crash leaves it submitted, and restricted if it
+    is a copy: it is done again.
     """
     measured = Measured(found.width, found.height, found.fingerprints)
     begun = time.monotonic()
     while time.monotonic() - begun < ENOUGH:
         looked, at = protected_copies(found.small, image=image), timezone.now()
-        if looked.found:
-            open_case(
-                Matter.copy(image, likenesses=looked.found), claimant=str(protections.contributor_of(image)), at=at
-            )
-        if register_checked(image, measured=measured, seen=looked.seen, at=at) is not Registered.LOOK_AGAIN:
+        copies = [each for each in looked.found if each.of not in cases.let_go(image)]
+        if copies:
+            open_case(Matter.copy(image, likenesses=copies), claimant=str(protections.claimant_of(image)), at=at)
+        if register_checked(image, person=person, measured=measured, seen=looked.seen, at=at) != Registered.LOOK_AGAIN:
             return
     log.warning("image %s waits: so much was protected meanwhile that it could not be compared with all", image)
 
@@ -120,7 +123,7 @@ def _look_back(protected: Unsearched) -> bool:
     if small is None or seen is None:
         return False
     if found := registered_copies(small, of=image):
-        open_case(Matter.copy(image, likenesses=found), claimant=str(protections.contributor_of(image)), at=at)
+        open_case(Matter.copy(image, likenesses=found), claimant=str(protections.claimant_of(image)), at=at)
         nudger.protect()
     if sightings := deposited_copies(seen, image=image):
         notify(sightings, at=at)
@@ -216,8 +219,9 @@ def _work(waiting: Callable[[int], Sequence[T]], do: Callable[[T], bool]) -> Non
 def sweep() -> None:
     """Find what a lost message missed, give up on what has killed every decoder, forget what was answered."""
     at = timezone.now()
-    for image in exhausted(at=at, limit=SWEEP):
-        reject(image, slug="image-too-complex", at=at)
+    _give_up(at)
+    for image in statements.differing(SWEEP):
+        hear(image, at=at)
     for image in waiting(at=at, limit=SWEEP):
         fingerprint.delay(str(image))
     for case in cases.waiting_searches(SWEEP):
@@ -233,6 +237,13 @@ def sweep() -> None:
     if disclosures.any_to_unfold():
         unfold.delay()
     leftovers.remove_answered(at)
+
+
+def _give_up(at: datetime) -> None:
+    """On what has killed every decoder."""
+    for image in exhausted(at=at, limit=SWEEP):
+        for person in bringers(image):
+            reject(image, person=person, slug="image-too-complex", at=at)
 
 
 @app.task(name="service.tasks.unfold")

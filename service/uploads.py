@@ -19,7 +19,8 @@ from django.http import multipartparser
 
 from consentkit.formats import FILE_BYTES, HEAD_BYTES, REJECTIONS, MediaType, Rejection, sniff
 from registry import originals
-from registry.acts.submit import Bytes, Statement, Submitted, submit
+from registry.acts.statements import Statement
+from registry.acts.submit import Bytes, Submitted, submit
 from registry.errors import Refusal
 from service.nudge import nudger
 from service.problems import Problem
@@ -102,10 +103,10 @@ def bring(person: UUID, *, file: DigestedFile, statement: Statement, at: datetim
     except Refusal:  # nothing was written. Any other error may come after the commit, so it leaves the bytes
         originals.discard(image)
         raise
-    if submitted.created:
-        nudger.nudge(image)
-    else:  # the same bytes are there under the image known before
+    if not submitted.stored:  # the same bytes are there under the image's own number
         originals.discard(image)
+    if submitted.changed:
+        nudger.nudge(submitted.image)
     return submitted
 
 

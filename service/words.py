@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 from consent.reads.answers import Show
 from consent.reads.pictures import Event, Picture, Use
 from consent.reads.used import Informed, Run
+from consent.rules.consents import Consent
 from consent.rules.outcomes import Outcome
-from consent.rules.reasons import Reason
 from consentkit.entries import Kind
 from consentkit.formats import REJECTIONS
 from consentkit.scopes import PURPOSES
@@ -76,30 +76,23 @@ AUDIENCE: Final[Mapping[str, Named]] = {
     ),
 }
 
-REASON: Final[Mapping[Reason, Words]] = {
-    Reason.ERASED: gettext_lazy("No. This picture is gone."),
-    Reason.WITHDRAWN: gettext_lazy("No. You stopped this."),
-    Reason.REVOKED: gettext_lazy("No. We stopped this after a request."),
-    Reason.REFUSED: gettext_lazy("No. You said no to this."),
-    Reason.RESTRICTED: gettext_lazy("No. It is paused while we look at a request about this picture."),
-    Reason.RIGHTS_SIGNAL: gettext_lazy("No. The file itself says that it must not be used."),
-    Reason.DERIVED_FROM_EXCLUDED: gettext_lazy("No. It was made from another picture that must not be used."),
-    Reason.DEPICTED_UNCONFIRMED: gettext_lazy("No. The person shown has to agree first."),
-    Reason.UNFINGERPRINTED: gettext_lazy("No. Not before all is checked."),
-    Reason.UNEVIDENCED: gettext_lazy("No. We have nothing that shows that it was allowed."),
-    Reason.EXPIRED: gettext_lazy("No. The time that you allowed is over."),
-    Reason.PURPOSE_NOT_GRANTED: gettext_lazy("No. You have not allowed this."),
-    Reason.NO_GRANT: gettext_lazy("No. You have not allowed this."),
+CONSENT: Final[Mapping[Consent, Words]] = {
+    Consent.NONE: gettext_lazy("No. You have not allowed this."),
+    Consent.GIVEN: gettext_lazy("Yes, until {until}."),
+    Consent.WITHDRAWN: gettext_lazy("No. You stopped this."),
+    Consent.EXPIRED: gettext_lazy("No. The time that you allowed is over."),
+    Consent.REVOKED: gettext_lazy("No. We stopped this after a request."),
 }
-"""What the person reads for one use that is not allowed."""
+"""What the person reads of one use: what they say of it, or what the registry decided since."""
 
-NOT_USED: Final[Mapping[Reason, Words]] = {
-    Reason.RESTRICTED: gettext_lazy("Not used for anything: paused while we look at a request about this picture."),
-    Reason.DEPICTED_UNCONFIRMED: gettext_lazy("Not used for anything: the person shown has to agree first."),
-    Reason.UNFINGERPRINTED: gettext_lazy("Not used for anything yet."),
-    Reason.REVOKED: gettext_lazy("Not used for anything: we stopped it after a request."),
+PAUSED: Final = gettext_lazy("Paused while we look at a request about this picture.")
+
+DEPICTS: Final[Mapping[str, Words]] = {
+    "self": gettext_lazy("me"),
+    "unknown": gettext_lazy("people I don’t know"),
+    "nobody": gettext_lazy("nobody who can be recognised"),
 }
-"""Why nothing at all is allowed, where the person did not decide that themselves."""
+"""Who is shown, in the words of whoever brought the picture; other people stand there by their addresses."""
 
 ANSWERED: Final[Mapping[Outcome, Words]] = {
     Outcome.DELETED: gettext_lazy("It answered: deleted."),
@@ -109,6 +102,13 @@ ANSWERED: Final[Mapping[Outcome, Words]] = {
     Outcome.NOT_FOUND: gettext_lazy("It answered that it did not find them."),
 }
 WAITED_FOR: Final = gettext_lazy("It has not answered yet.")
+
+SUBJECTS: Final[Mapping[str, Words]] = {
+    "self": gettext_lazy("I am shown"),
+    "invited": gettext_lazy("somebody is shown whom I name"),
+    "unknown": gettext_lazy("people are shown whom I do not know"),
+    "nobody": gettext_lazy("nobody can be recognised"),
+}
 
 CHECKING: Final = gettext_lazy("We are checking this picture.")
 """All that is said until a picture is in the registry, also while a steward compares it with another person's."""
@@ -132,6 +132,7 @@ EVENT: Final[Mapping[Kind, Words]] = {
     Kind.SNAPSHOT_PUBLISHED: gettext_lazy("A list of all permissions was published."),
     Kind.COLLECTION_MADE_PUBLIC: gettext_lazy("The list of permissions was opened to everybody."),
     Kind.DISCLOSURES_LOGGED: gettext_lazy("A seal was put on the list of who asked about what."),
+    Kind.STATEMENT_CORRECTED: gettext_lazy("You corrected what you said about this picture."),
     Kind.PERSON_ENROLLED: gettext_lazy("You joined the registry."),
     Kind.STEWARD_ENROLLED: gettext_lazy("You became a steward."),
     Kind.PIPELINE_ENROLLED: gettext_lazy("An organisation was given access."),
@@ -141,8 +142,8 @@ EVENT: Final[Mapping[Kind, Words]] = {
 
 CASE_KIND: Final[Mapping[str, Words]] = {
     "request": gettext_lazy("A picture of me is in here"),
-    "dispute": gettext_lazy("The same bytes from two people"),
     "copy": gettext_lazy("An upload looks like a picture that must not be used"),
+    "statements": gettext_lazy("Two people say different things about this picture"),
 }
 CASE_STATE: Final[Mapping[str, Words]] = {
     "acknowledged": gettext_lazy("Open"),
@@ -164,10 +165,6 @@ ACCEPT: Final[Mapping[str, Named]] = {
         gettext_lazy("Accept: revoke the pictures that are ticked"),
         gettext_lazy("Organisations are told to remove them. No later grant brings them back. The others are freed."),
     ),
-    "dispute": Named(
-        gettext_lazy("Accept: revoke the pictures that are ticked"),
-        gettext_lazy("Organisations are told to remove them. No later grant brings them back. The others are freed."),
-    ),
     "copy": Named(
         gettext_lazy("It is the same picture: revoke the upload"),
         gettext_lazy("Nobody may use an upload that is ticked. No later grant brings it back. The others are freed."),
@@ -177,10 +174,6 @@ REJECT: Final[Mapping[str, Named]] = {
     "request": Named(
         gettext_lazy("Reject: lift the restriction"),
         gettext_lazy("What was allowed before the request is allowed again."),
-    ),
-    "dispute": Named(
-        gettext_lazy("Reject: lift the restriction"),
-        gettext_lazy("What was allowed before the dispute is allowed again."),
     ),
     "copy": Named(
         gettext_lazy("It is another picture: register it as it is"),
@@ -255,13 +248,26 @@ def summary(picture: Picture) -> Summary:
         return Summary("checking", str(CHECKING))
     if picture.state == ImageState.REJECTED:
         return Summary("not-accepted", rejection(picture.rejection))
-    if picture.permitted:
-        return Summary("allowed", " ".join(_permitted(picture.permitted)))
-    reasons = [use.decided.reason for use in picture.uses if use.decided.reason is not None]
-    if picture.checking and Reason.RESTRICTED in reasons:
-        return Summary("checking", str(CHECKING))
-    told = next((NOT_USED[reason] for reason in sorted(reasons) if reason in NOT_USED), None)
-    return Summary("not-used", str(told) if told else _("Not used for anything."))
+    if picture.paused:
+        return Summary("not-used", str(PAUSED))
+    if picture.allowed:
+        return Summary("allowed", " ".join(_allowed(picture.allowed)))
+    if Consent.REVOKED in {use.consent for use in picture.uses}:
+        return Summary("not-used", _("Not used for anything: we stopped it after a request."))
+    if not picture.shown:
+        return Summary("not-used", _("Not used for anything: the person shown has to agree first."))
+    return Summary("not-used", _("Not used for anything."))
+
+
+def depicts(words: Iterable[str]) -> str:
+    """“me, people I don’t know”."""
+    return ", ".join(str(DEPICTS.get(word, word)) for word in words)
+
+
+def subjects(words: Iterable[str]) -> str:
+    """The same of somebody else's statement, as a steward reads it."""
+    named = [str(SUBJECTS[word]) for word in words]
+    return ", ".join(named) or str(SUBJECTS["nobody"])
 
 
 def rejection(slug: str) -> str:
@@ -269,27 +275,22 @@ def rejection(slug: str) -> str:
     return next((sentence for known, sentence in REJECTIONS.items() if known == slug), _("We cannot use this file."))
 
 
-def _permitted(uses: Iterable[Use]) -> list[str]:
+def _allowed(uses: Iterable[Use]) -> list[str]:
     """One sentence for each audience and end."""
     grouped: dict[tuple[str, datetime], list[str]] = {}
     for use in uses:
         if use.until is not None:
             grouped.setdefault((use.audience, use.until), []).append(use.purpose)
     return [
-        _("May be used for: %(purposes)s (%(audience)s), until %(day)s.")
+        _("You allow: %(purposes)s (%(audience)s), until %(day)s.")
         % {"purposes": purposes(chosen), "audience": AUDIENCE[audience].name, "day": day(until)}
         for (audience, until), chosen in grouped.items()
     ]
 
 
-def use(asked: Use, *, of: Picture) -> str:
+def use(asked: Use) -> str:
     """One use of one picture: “Yes, until 3 March 2027.”, or no and why."""
-    if asked.until is not None:
-        return _("Yes, until %(day)s.") % {"day": day(asked.until)}
-    reason = asked.decided.reason
-    if reason is Reason.RESTRICTED and of.checking:
-        reason = Reason.UNFINGERPRINTED
-    return str(REASON[reason]) if reason is not None else _("No.")
+    return str(CONSENT[asked.consent]).format(until=day(asked.until) if asked.until else "")
 
 
 def event(happened: Event) -> str:

@@ -125,35 +125,46 @@ def open_note(note: str, verifier_key: str) -> tuple[str, int, bytes]:
 
 
 def images(story: Iterable[Happened]) -> list[str]:
-    """Every image ever submitted."""
-    return [item["image"] for happened in story for item in happened.items if item["what"] == "submitted"]
+    """Every image ever submitted, once."""
+    submitted = [item["image"] for happened in story for item in happened.items if item["what"] == "submitted"]
+    return list(dict.fromkeys(submitted))
+
+
+def statements(events: Sequence[Item]) -> dict[str, Item]:
+    """By who brought it, the newest statement that no steward found false. `events` are of one image, in order."""
+    newest: dict[str, Item] = {}
+    for item in events:
+        if item["what"] in ("submitted", "corrected"):
+            newest[item["person"]] = item
+        if item["what"] == "dismissed":
+            del newest[item["person"]]
+    return newest
 
 
 def rule(story: Sequence[Happened], image: str, purpose: str, audience: str) -> Ruling:
     """What the log says of this image for this use: scan from the newest event back."""
-    events = [item for happened in story for item in happened.items if item.get("image") == image][::-1]
-    (submitted,) = [item for item in events if item["what"] == "submitted"]
-    shown = submitted["depicts"]
+    in_order = [item for happened in story for item in happened.items if item.get("image") == image]
+    events, stated = in_order[::-1], statements(in_order)
     if any(_newest_word(events, person, purpose, audience) == "withdrawn" for person in _people(events)):
         return None, WITHDRAWN
     if any(item["what"] == "revoked" for item in events):
         return None, REVOKED
     if _has_open_case(events):
         return None, RESTRICTED
-    source: Ruling | None = None
-    if submitted["derived_from"]:
-        source = rule(story, submitted["derived_from"], purpose, audience)
-        if source[0] is None:
-            return None, FROM_EXCLUDED
-    if shown is None:
+    parents = sorted({parent for item in stated.values() for parent in item["derived_from"]})
+    above = [rule(story, parent, purpose, audience) for parent in parents]
+    if any(until is None for until, _ in above):
+        return None, FROM_EXCLUDED
+    shown = {person for item in stated.values() for person in item["depicts"]}
+    if not shown or shown & {"invited", "unknown"} or not all(item["depicts"] for item in stated.values()):
         return None, UNCONFIRMED
-    if submitted["held"] or not any(item["what"] == "registered" for item in events):
+    if not any(item["what"] == "registered" for item in events):
         return None, UNFINGERPRINTED
-    until = _granted_until(events, shown, purpose, audience)
-    if until is None:
-        others = [_granted_until(events, shown, *scope) for scope in SCOPES]
-        return None, NO_GRANT if others == [None] * len(SCOPES) else NOT_GRANTED
-    return (until if source is None or source[0] is None else min(until, source[0])), None
+    ends = [_granted_until(events, person, purpose, audience) for person in sorted(shown)]
+    if None in ends:
+        others = [_granted_until(events, person, *scope) for person in shown for scope in SCOPES]
+        return None, NO_GRANT if others == [None] * len(others) else NOT_GRANTED
+    return min(until for until in [*ends, *(until for until, _ in above)] if until is not None), None
 
 
 def decide(story: Sequence[Happened], image: str, purpose: str, audience: str, now: int) -> str:
@@ -173,6 +184,8 @@ def _people(events: Sequence[Item]) -> set[str]:
 def _newest_word(newest_first: Sequence[Item], person: str, purpose: str, audience: str) -> str | None:
     """This person's last word about this use of the image: `granted`, `withdrawn` or none."""
     for item in newest_first:
+        if item.get("person") == person and item["what"] == "dismissed":
+            return None
         if item.get("person") != person or purpose not in item.get("purposes", []):
             continue
         if item["what"] == "withdrawn" or (item["what"] == "granted" and item["audience"] == audience):
@@ -182,6 +195,8 @@ def _newest_word(newest_first: Sequence[Item], person: str, purpose: str, audien
 
 def _granted_until(newest_first: Sequence[Item], person: str, purpose: str, audience: str) -> int | None:
     for item in newest_first:
+        if item["what"] == "revoked" or (item["what"] == "dismissed" and item["person"] == person):
+            return None
         if item.get("person") != person or purpose not in item.get("purposes", []):
             continue
         if item["what"] == "withdrawn":
@@ -208,7 +223,7 @@ def concerning(story: Sequence[Happened], image: str) -> list[Happened]:
     family, wanted = {image}, {image}
     while wanted:
         said = [item for happened in story for item in happened.items if item.get("image") in wanted]
-        wanted = {item["derived_from"] for item in said if item.get("derived_from")} - family
+        wanted = {parent for item in said for parent in item.get("derived_from", [])} - family
         family |= wanted
     return [happened for happened in story if any(item.get("image") in family for item in happened.items)]
 
@@ -252,6 +267,8 @@ def grant_lines(story: Iterable[Happened]) -> dict[tuple[str, str, str], str]:
                 lines[grant, image, purpose] = "revoked"
             if item["what"] == "withdrawn" and givers[grant] == item["person"] and purpose in item["purposes"]:
                 lines[grant, image, purpose] = "withdrawn"
+            if item["what"] == "dismissed" and givers[grant] == item["person"]:
+                lines[grant, image, purpose] = "revoked"
     return lines
 
 
@@ -272,6 +289,10 @@ def protections(story: Iterable[Happened]) -> dict[tuple[str, str], set[tuple[st
             lines[item["withdrawal"], item["image"]] = {
                 (purpose, audience) for purpose in item["purposes"] for audience in AUDIENCES
             }
+        if item["what"] == "dismissed":
+            for (withdrawal, image), uses in lines.items():
+                if by[withdrawal] == item["person"] and image == item["image"]:
+                    uses.clear()
         if item["what"] == "granted":
             for (withdrawal, image), uses in lines.items():
                 if by[withdrawal] == item["person"] and image == item["image"]:

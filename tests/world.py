@@ -22,6 +22,8 @@ from consent.acts.deposit import deposit
 from consent.acts.disclose import Telling, disclose_images
 from consent.acts.enrol_pipeline import Access, enrol_pipeline
 from consent.acts.grant import Granted, Permission, grant
+from consent.acts.hear import hear
+from consent.acts.judge import judge
 from consent.acts.look_over import look_over, look_past
 from consent.acts.notify import notify
 from consent.acts.open_case import Matter, open_case
@@ -31,13 +33,15 @@ from consent.acts.register_checked import register_checked
 from consent.acts.resolve_case import resolve_case
 from consent.acts.search_case import search_case
 from consent.acts.withdraw import Withdrawing, Withdrawn, withdraw
-from consent.models import CaseImage, Standing
+from consent.models import Case, CaseImage, Notice, Protection, Standing
 from consent.reads import lookouts, protections
+from consent.reads.cases import let_go
 from consent.reads.checks import By, Checked, check
 from consent.reads.copies import deposited_copies, protected_copies, registered_copies
 from consent.reads.matches import Matched, match
 from consent.reads.pipelines import Asker, pipeline_of_key
-from consent.reads.protections import contributor_of
+from consent.reads.protections import claimant_of
+from consent.reads.statements import differing
 from consent.rules.decisions import Decided
 from consent.rules.disclosures import How
 from consent.rules.lifecycle import CaseMove
@@ -48,15 +52,20 @@ from consentkit.fingerprints.perception import Perceived, perceive
 from consentkit.fingerprints.views import ALGORITHM, SIDE, VERSION
 from consentkit.scopes import AUDIENCES, PURPOSES
 from registry import originals
+from registry.acts.correct import correct
 from registry.acts.enrol_person import enrol_person
 from registry.acts.enrol_steward import enrol_steward, steward_id
 from registry.acts.issue_token import issue_token
 from registry.acts.open_collection import Particulars, open_collection
-from registry.acts.register import Measured, register
+from registry.acts.register import Measured
 from registry.acts.reject import reject
-from registry.acts.submit import Bytes, Shown, Statement, submit
+from registry.acts.statements import Statement
+from registry.acts.submit import Bytes, submit
 from registry.log import publisher, receipts
 from registry.log.recorder import Recorded, head_size
+from registry.models import Image
+from registry.reads.queue import bringers
+from registry.rules.subjects import Subjects
 from tests import statements
 from tests.drawn import file
 
@@ -132,17 +141,17 @@ class World:
         self,
         person: UUID,
         *,
-        depicts: Shown = Shown.SELF,
+        depicts: str = "self",
         content: bytes | None = None,
         registered: bool = True,
-        derived_from: UUID | None = None,
+        derived_from: UUID | Iterable[UUID] = (),
         collection: UUID | None = None,
         number: UUID | None = None,
     ) -> UUID:
-        """Bytes handed in as the door does it; registered unless told otherwise, and compared with nothing.
+        """Bytes handed in as the door does it; registered unless told otherwise.
 
-        Bytes that are no picture are registered with invented fingerprints. The same bytes by the same person again
-        are the image that they had before.
+        `depicts`: words of `Subjects`, parted by spaces. Bytes that are no picture are registered with invented
+        fingerprints. The same bytes again are the image that is there.
         """
         content = content or secrets.token_bytes(64)
         number = number or uuid4()
@@ -150,17 +159,21 @@ class World:
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(content)
         brought = Bytes(number, hashlib.sha256(content).digest(), len(content), "image/jpeg")
-        said = Statement(depicts=depicts, derived_from=derived_from, collection=collection or self.collection)
-        submitted = submit(person, brought=brought, statement=said, at=self.at)
-        if not submitted.created:
+        sources = frozenset([derived_from] if isinstance(derived_from, UUID) else derived_from)
+        subjects = Subjects.read(depicts.split())
+        statement = Statement(subjects, collection=collection or self.collection, derived_from=sources)
+        submitted = submit(person, brought=brought, statement=statement, at=self.at)
+        if not submitted.stored:
             originals.discard(number)
         if registered:
             self.register(submitted.image)
         return submitted.image
 
-    def register(self, image: UUID) -> Recorded | None:
-        """What a worker does after decoding, but without looking for protected images that it is a copy of."""
-        return register(image, measured=self.examined(image), at=self.at)
+    def register(self, image: UUID) -> None:
+        """What a worker does after decoding, for all who brought it; and compared with nothing before."""
+        newest = Protection.objects.all().latest_serial()
+        for person in bringers(image):
+            register_checked(image, person=person, measured=self.examined(image), seen=newest, at=self.at)
 
     def examined(self, image: UUID) -> Measured:
         """What decoding finds; the small picture is kept."""
@@ -172,13 +185,16 @@ class World:
         """A picture handed in, examined, compared with the protected ones and registered: all that a worker does."""
         image = self.image(person, content=content, registered=False)
         measured = self.examined(image)
-        while True:
-            looked = protected_copies(originals.small(image).read_bytes(), image=image)
-            if looked.found:
-                matter = Matter.copy(image, likenesses=looked.found)
-                open_case(matter, claimant=str(contributor_of(matter.likenesses[0].of or image)), at=self.at)
-            if register_checked(image, measured=measured, seen=looked.seen, at=self.at) != "look_again":
-                return image
+        for bringer in bringers(image):
+            while True:
+                looked = protected_copies(originals.small(image).read_bytes(), image=image)
+                if copies := [each for each in looked.found if each.of not in let_go(image)]:
+                    matter = Matter.copy(image, likenesses=copies)
+                    open_case(matter, claimant=str(claimant_of(copies[0].of or image)), at=self.at)
+                done = register_checked(image, person=bringer, measured=measured, seen=looked.seen, at=self.at)
+                if done != "look_again":
+                    break
+        return image
 
     def protect(self) -> int:
         """A worker makes the views of all that waits for them; their number."""
@@ -195,15 +211,31 @@ class World:
             small, views = originals.small(each.image).read_bytes(), protections.views(each.image)
             if copies := registered_copies(small, of=each.image):
                 matter = Matter.copy(each.image, likenesses=copies)
-                open_case(matter, claimant=str(contributor_of(each.image)), at=self.at)
+                open_case(matter, claimant=str(claimant_of(each.image)), at=self.at)
                 found += 1
             found += notify(deposited_copies(views or b"", image=each.image), at=self.at)
             searched(each.image, serial=each.serial, at=self.at)
         return found
 
-    def reject(self, image: UUID) -> Recorded | None:
+    def reject(self, image: UUID) -> None:
         """What a worker does with bytes that are no picture."""
-        return reject(image, slug="image-too-small", at=self.at)
+        for person in bringers(image):
+            reject(image, person=person, slug="image-too-small", at=self.at)
+
+    def correct(self, person: UUID, image: UUID, depicts: str, *, derived_from: Iterable[UUID] = ()) -> Recorded | None:
+        """Who brought it says anew who is shown."""
+        statement = Statement(Subjects.read(depicts.split()), derived_from=frozenset(derived_from))
+        return correct(person, image, statement=statement, at=self.at)
+
+    def hear(self) -> list[UUID]:
+        """A worker puts pictures about which people differ on the desk; the cases."""
+        for image in differing(1_000):
+            hear(image, at=self.at)
+        return list(Case.objects.filter(kind="statements", state="acknowledged").values_list("id", flat=True))
+
+    def judge(self, case: UUID, *false: UUID) -> Recorded:
+        """A steward finds the statements of these people false."""
+        return judge(case, false=frozenset(false), ground="heard both", steward=uuid4(), at=self.at)
 
     def grant(
         self,
@@ -216,9 +248,14 @@ class World:
         notice: UUID | None = None,
         key: str | None = None,
     ) -> Granted:
-        """`until` None: to the end of the notice's term."""
-        asked = Permission(images, tuple(purposes), audience, until, notice)
+        """`until` None: to the end of the notice's term. `notice` None: the one that they read now."""
+        asked = Permission(images, tuple(purposes), notice or self._notice(person, images), audience, until)
         return grant(person, permission=asked, at=self.at, idempotency_key=key)
+
+    def _notice(self, person: UUID, images: Chosen) -> UUID:
+        meant = Image.objects.of(person) if images == "all" else Image.objects.filter(id__in=list(images))
+        published = Notice.objects.filter(collection__in=meant.values("collection")).order_by("collection", "-version")
+        return published.values_list("id", flat=True).first() or self.notice
 
     def withdraw(
         self, person: UUID, images: Chosen = "all", *, purposes: Sequence[str] = PURPOSES, key: str | None = None

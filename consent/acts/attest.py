@@ -36,11 +36,11 @@ from registry.models.bulk import ask, copy_fixed
 from registry.rules.items import Item
 
 KEPT: Final = "CREATE TEMPORARY TABLE attested_key (key bytea NOT NULL) ON COMMIT DROP"
-# A digest may stand twice among the keys, and for several images. Held images are strangers here as everywhere.
+# A digest may stand twice among the keys.
 KNOWN: Final = f"""
     CREATE TEMPORARY TABLE attested_image ON COMMIT DROP AS
     SELECT standing.image_id AS image, {DUTY} AS duty FROM consent_standing standing
-    WHERE collection_id = %(collection)s AND NOT held AND sha256 IN (SELECT key FROM attested_key)
+    WHERE collection_id = %(collection)s AND sha256 IN (SELECT key FROM attested_key)
     ORDER BY image_id
 """  # noqa: S608 - our own words
 COUNTED: Final = "SELECT count(*), count(duty) FROM attested_image"

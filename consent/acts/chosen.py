@@ -13,7 +13,7 @@ Chosen = Sequence[UUID] | Literal["all"]
 # What `Image.objects.of` says, as a union, so that each half has its index however many images there are.
 THEIRS: Final = """
     SELECT id FROM (
-        SELECT id FROM registry_image WHERE contributor_id = %(person)s
+        SELECT image_id AS id FROM registry_bringing WHERE person_id = %(person)s AND NOT dismissed
         UNION SELECT image_id FROM registry_depiction WHERE person_id = %(person)s AND confirmed
     ) theirs
 """
@@ -22,13 +22,6 @@ THESE: Final = {
     "chosen": f"{THEIRS} WHERE id = ANY(%(images)s::uuid[]) ORDER BY id",
 }
 LOCK: Final = "SELECT id FROM registry_person WHERE id = %(person)s FOR NO KEY UPDATE"
-
-
-def theirs(person: UUID, images: Chosen) -> list[UUID]:
-    """The ids meant, in order. Raises NotFound when any is not this person's, in the words for one that does not
-    exist."""
-    (found,) = ask(*_asked(person, images))
-    return _meant(found, images)
 
 
 def lock(person: UUID, images: Chosen) -> list[UUID]:

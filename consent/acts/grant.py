@@ -20,10 +20,12 @@ from consent.errors import (
     NothingToGrant,
     NoticeNotCurrent,
     ScopeNotOffered,
+    ShownDiffers,
     UntilRefused,
 )
 from consent.models import Grant, Notice
 from consent.rules.lifecycle import GrantState, Hold
+from consent.rules.offers import Offer
 from consent.rules.purposes import bits_of, in_order
 from consentkit import canonical
 from consentkit.entries import Kind
@@ -39,20 +41,24 @@ from registry.rules.lifecycle import ImageState
 
 @dataclass(frozen=True)
 class Permission:
-    """What is permitted. `until` None: to the end of the notice's term. `notice` None: the current one."""
+    """What is permitted, under which notice. `until` None: to the end of the notice's term.
+
+    `shown`: the digest of exactly what its giver saw (`consent.rules.offers`), where a page showed it.
+    """
 
     images: Chosen
     purposes: tuple[str, ...]
+    notice: UUID
     audience: str = "research"
     until: datetime | None = None
-    notice: UUID | None = None
+    shown: bytes | None = None
 
     def digest(self) -> bytes:
         """What a repeated Idempotency-Key must repeat."""
         said = {
             "audience": self.audience,
             "images": self.images if self.images == "all" else sorted(str(image) for image in self.images),
-            "notice": str(self.notice) if self.notice else None,
+            "notice": str(self.notice),
             "purposes": sorted(self.purposes),
             "until": self.until.isoformat() if self.until else None,
         }
@@ -70,22 +76,30 @@ class Granted:
 
 @dataclass(frozen=True)
 class _Candidate:
-    """An image that may be grantable: whether this person is shown, whether the registry has revoked it."""
+    """An image that may be grantable: whether it could be read for this person, whether they state that they are shown,
+    whether the registry has revoked it since they brought it. What was revoked before is another person's matter."""
 
     id: UUID
     collection: UUID
+    sha256: bytes
     state: str
     shown: bool
     revoked: bool
 
 
 CANDIDATES: Final = """
-    SELECT id, collection_id, state,
+    SELECT image.id, collection_id, sha256, coalesce(bringing.state, image.state),
         EXISTS (
             SELECT FROM registry_depiction WHERE image_id = image.id AND person_id = %(person)s AND confirmed
         ),
-        EXISTS (SELECT FROM consent_caseimage WHERE image_id = image.id AND hold = %(revoked)s)
-    FROM registry_image image WHERE id = ANY(%(images)s::uuid[]) ORDER BY id
+        EXISTS (
+            SELECT FROM consent_caseimage JOIN consent_case opened ON opened.id = case_id
+            WHERE image_id = image.id AND hold = %(revoked)s
+                AND (bringing.brought_at IS NULL OR opened.opened_at >= bringing.brought_at)
+        )
+    FROM registry_image image
+    LEFT JOIN registry_bringing bringing ON bringing.image_id = image.id AND bringing.person_id = %(person)s
+    WHERE image.id = ANY(%(images)s::uuid[]) ORDER BY image.id
 """
 
 
@@ -122,6 +136,7 @@ def _grant(person: UUID, permission: Permission, at: datetime, idempotency_key: 
     images = _grantable(person, chosen, chosen_by_id=permission.images != "all")
     notice = _notice({image.collection for image in images}, permission)
     until = _until(permission.until, notice, at)
+    _require_shown(permission, images, purposes, notice, until)
     act, given = Act.begin(Kind.GRANTED, at=at), uuid4()
     said = {
         "id": given,
@@ -139,11 +154,32 @@ def _grant(person: UUID, permission: Permission, at: datetime, idempotency_key: 
         "audience": permission.audience,
         "grant": str(given),
         "notice": str(notice.id),
+        "notice_sha256": bytes(notice.sha256).hex(),
         "purposes": purposes,
         "until": int(until.timestamp()),
     }
-    items = [Item("granted", image=image.id, person=person, particulars=particulars) for image in images]
+    items = [
+        Item("granted", image=image.id, person=person, particulars={**particulars, "sha256": image.sha256.hex()})
+        for image in images
+    ]
     return Granted(given, record(act, items).index)
+
+
+def _require_shown(
+    permission: Permission, images: list[_Candidate], purposes: Sequence[str], notice: Notice, until: datetime
+) -> None:
+    """Law 12: what is recorded is what was on the screen, to the last picture and second."""
+    if permission.shown is None:
+        return
+    offer = Offer(
+        images=tuple(image.id for image in images),
+        purposes=tuple(purposes),
+        audience=permission.audience,
+        until=until,
+        notice=bytes(notice.sha256),
+    )
+    if offer.digest() != permission.shown:
+        raise ShownDiffers("What you were shown is not what would be recorded now. Look at it once more.")
 
 
 def _repeat(person: UUID, permission: Permission, key: str | None) -> Granted | None:
@@ -190,7 +226,7 @@ def _notice(collections: set[UUID], permission: Permission) -> Notice:
     current = Notice.objects.filter(collection=collections.pop()).order_by("-version").first()
     if current is None:
         raise NoNotice("This collection has not published a notice yet.")
-    if permission.notice not in (None, current.id):
+    if permission.notice != current.id:
         raise NoticeNotCurrent("The notice has changed. Read the current one and grant again.")
     strange = [p for p in permission.purposes if p not in current.purposes]
     if strange or permission.audience not in current.audiences:

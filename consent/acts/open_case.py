@@ -28,16 +28,15 @@ ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # nothing that is misread over th
 
 @dataclass(frozen=True)
 class Matter:
-    """What the case is about: a digest, an image's number or likenesses, and whose copy must not be touched.
+    """What the case is about: a digest, an image's number or likenesses.
 
     `search`: a picture came with it, which a worker will look for; it lies under the number `case` before the act.
     """
 
-    kind: Literal["request", "dispute", "copy"]
+    kind: Literal["request", "copy"]
     asked: str
     sha256: bytes | None = None
     image: UUID | None = None
-    but_not: frozenset[UUID] = frozenset()
     likenesses: tuple[Likeness, ...] = ()
     search: bool = False
     case: UUID = field(default_factory=uuid4)
@@ -46,11 +45,6 @@ class Matter:
     def measured(self) -> dict[UUID, Likeness]:
         """Of each image that looks like something, its first likeness."""
         return first_of_each(self.likenesses)
-
-    @classmethod
-    def dispute(cls, image: UUID, *, sha256: bytes) -> "Matter":
-        """Somebody withdrew a copy whose bytes another person had brought before."""
-        return cls("dispute", asked=sha256.hex(), sha256=sha256, but_not=frozenset({image}))
 
     @classmethod
     def copy(cls, image: UUID, *, likenesses: Sequence[Likeness]) -> "Matter":
@@ -74,11 +68,11 @@ def open_case(matter: Matter, *, claimant: str, at: datetime) -> Opened:
     """Restrict what the matter hits, if the claimant's reach allows, and put the case on the desk.
 
     Law 10: a case suspends; only a steward decides. Past the quota the case lists what it hits, and nothing is
-    restricted. A dispute or a copy that already waits is not opened twice.
+    restricted. A copy that already waits is not opened twice.
     """
     one_at_a_time(claimant)
     hits = _lock_hits(matter)
-    waiting = list(_waiting(matter, claimant))
+    waiting = list(_waiting(matter))
     news = _news(matter, hits, waiting)
     if waiting and not news:
         return Opened(waiting[0].reference, waiting[0].id)
@@ -106,7 +100,7 @@ def _lock_hits(matter: Matter) -> list[Image]:
     if matter.kind == "copy":
         hits = Image.objects.filter(id__in=matter.measured)
     elif matter.sha256 is not None:
-        hits = Image.objects.filter(sha256=matter.sha256, held=False).exclude(id__in=matter.but_not)
+        hits = Image.objects.filter(sha256=matter.sha256)
     else:
         hits = Image.objects.filter(id__in=[matter.image] if matter.image else [])
     ids = list(hits.order_by("id").values_list("id", flat=True))
@@ -115,20 +109,16 @@ def _lock_hits(matter: Matter) -> list[Image]:
     return sorted(Image.objects.filter(id__in=ids), key=lambda image: (order.get(image.id, 0), image.id))
 
 
-def _waiting(matter: Matter, claimant: str) -> QuerySet[Case]:
-    """Open disputes and copies of the same: withdrawing twice, or a worker that dies half-way, opens one once."""
+def _waiting(matter: Matter) -> QuerySet[Case]:
+    """Open cases about the same copies: withdrawing twice, or a worker that dies half-way, opens one once."""
     same = Case.objects.filter(kind=matter.kind, state=CaseState.ACKNOWLEDGED).order_by("opened_at")
     if matter.kind == "request":
         return same.none()
-    if matter.kind == "dispute":
-        return same.filter(contact=claimant, asked=matter.asked)
     return same.filter(images__image__in=matter.measured).distinct()
 
 
 def _news(matter: Matter, hits: Sequence[Image], waiting: Sequence[Case]) -> list[UUID]:
-    """What no waiting case lists yet for the same reason. A dispute is over the same bytes: there is no more of it."""
-    if waiting and matter.kind == "dispute":
-        return []
+    """What no waiting case lists yet for the same reason."""
     listed = set(CaseImage.objects.filter(case__in=waiting).values_list("image", "of"))
     measured = matter.measured
     return [hit.id for hit in hits if not measured or (hit.id, measured[hit.id].of) not in listed]

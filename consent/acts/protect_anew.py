@@ -12,7 +12,7 @@ WAIT: Final = """
         SELECT image_id, searched_at FROM consent_protection
         UNION ALL
         SELECT image_id, NULL FROM consent_standing JOIN registry_image image ON image.id = image_id
-        WHERE state = 'registered' AND NOT image.held AND reason && %(protecting)s::smallint[]
+        WHERE state = 'registered' AND reason && %(protecting)s::smallint[]
     ) protected GROUP BY image_id
     ON CONFLICT (version, image_id) DO NOTHING
 """

@@ -28,8 +28,8 @@ class Registered(StrEnum):
 
 
 @transaction.atomic(durable=True)
-def register_checked(image: UUID, *, measured: Measured, seen: int, at: datetime) -> Registered:
-    """Register if it is like no image that was protected since the search that saw `seen`.
+def register_checked(image: UUID, *, person: UUID, measured: Measured, seen: int, at: datetime) -> Registered:
+    """Register for who brought it, if it is like no image that was protected since the search that saw `seen`.
 
     Whatever is protected later is searched for among the registered images once this has ended, so a copy is found
     from one side or from the other.
@@ -37,7 +37,7 @@ def register_checked(image: UUID, *, measured: Measured, seen: int, at: datetime
     hold_back_searches()
     if _may_be_a_copy(image, measured, seen):
         return Registered.LOOK_AGAIN
-    recorded = registered(image, measured=measured, at=at)
+    recorded = registered(image, person=person, measured=measured, at=at)
     return Registered.REGISTERED if recorded else Registered.ALREADY
 
 
@@ -45,6 +45,7 @@ def _may_be_a_copy(image: UUID, measured: Measured, seen: int) -> bool:
     """Of what is protected since; while thousands are, one after the other, looking again would never end."""
     collection = Image.objects.values_list("collection", flat=True).get(id=image)
     newer = Protection.objects.filter(serial__gt=seen, image__collection=collection, version=VERSION)
+    newer = newer.exclude(image=image)  # the same bytes, protected already
     views = [views_of(bytes(kept)) for kept in newer.values_list("views", flat=True)[: FEW + 1] if kept is not None]
     if len(views) > FEW:
         return True

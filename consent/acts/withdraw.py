@@ -9,8 +9,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 
-from consent.acts.chosen import Chosen, lock, theirs
-from consent.acts.open_case import Matter, open_case
+from consent.acts.chosen import Chosen, lock
 from consent.errors import IdempotencyMismatch
 from consent.models import Withdrawal
 from consent.rules.lifecycle import GrantMove, GrantState, grant_after
@@ -23,14 +22,6 @@ from registry.models import Entry
 from registry.models.bulk import ask, uuid_array
 from registry.rules.items import Item
 
-# Held images of this person that a dispute has not followed yet.
-HELD: Final = """
-    SELECT id, sha256 FROM registry_image image
-    WHERE held AND contributor_id = %(person)s AND {chosen} AND NOT EXISTS (
-        SELECT FROM consent_withdrawalline JOIN consent_withdrawal ON serial = withdrawal_id
-        WHERE image_id = image.id AND person_id = %(person)s AND in_force > 0
-    )
-"""
 REPEATED: Final = """
     SELECT id, act, EXISTS (SELECT FROM consent_withdrawalline WHERE withdrawal_id = serial AND in_force <> %(bits)s)
     FROM consent_withdrawal WHERE person_id = %(person)s AND scope_digest = %(scope_digest)s
@@ -74,33 +65,13 @@ class Withdrawn:
     repeated: bool = False
 
 
+@transaction.atomic(durable=True)
 def withdraw(person: UUID, *, withdrawing: Withdrawing, at: datetime, idempotency_key: str | None = None) -> Withdrawn:
     """Law 2: no answer begun after this returns says "permitted" for what it covers, until a newer grant.
 
-    Where this person's copy is held because somebody else brought the same bytes first, the others are restricted
-    by an act of its own, before. A crash between the two leaves them restricted: the safe side.
+    The bytes are one image, whoever else brought them: what one person stops is stopped, whole.
     """
     purposes = in_order(withdrawing.purposes)
-    for image, sha256 in _held(person, withdrawing, idempotency_key):
-        open_case(Matter.dispute(image, sha256=sha256), claimant=str(person), at=at)
-    return _withdraw(person, withdrawing, purposes, at, idempotency_key)
-
-
-def _held(person: UUID, withdrawing: Withdrawing, key: str | None) -> list[tuple[UUID, bytes]]:
-    """Whose disputes come first. What the withdrawal itself would refuse is refused before any of them is opened."""
-    chosen = "true" if withdrawing.images == "all" else "id = ANY(%(images)s::uuid[])"
-    images = [] if withdrawing.images == "all" else withdrawing.images
-    (found,) = ask(HELD.format(chosen=chosen), {"person": person, "images": uuid_array(images)})
-    if found:
-        theirs(person, withdrawing.images)
-        _by_key(person, withdrawing, key)
-    return found
-
-
-@transaction.atomic(durable=True)
-def _withdraw(
-    person: UUID, withdrawing: Withdrawing, purposes: list[str], at: datetime, idempotency_key: str | None
-) -> Withdrawn:
     images = lock(person, withdrawing.images)
     used = _by_key(person, withdrawing, idempotency_key)
     known = _exact_repeat(person, images, purposes)

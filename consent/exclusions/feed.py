@@ -17,14 +17,14 @@ LASTS: Final = 7 * 24 * 60 * 60  # seconds from `issued_at` to `not_after`
 # The bound on the index alone lets the database begin at that entry; a comparison of pairs across tables does not.
 CHANGED: Final = """
     registry_entry entry JOIN consent_standing standing USING (act)
-    WHERE entry.index >= %(index)s AND standing.collection_id = %(collection)s AND NOT standing.held
+    WHERE entry.index >= %(index)s AND standing.collection_id = %(collection)s
 """
 """SQL: the feed's rows whose last act is at this index or behind it."""
 
 
 @dataclass(frozen=True)
 class Feed:
-    """The rows of a collection's images that are not held, for these purposes (in their order) and this audience."""
+    """The rows of a collection's images, for these purposes (in their order) and this audience."""
 
     collection: UUID
     purposes: tuple[str, ...]

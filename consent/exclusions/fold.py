@@ -3,14 +3,13 @@
 Nothing but the log's items is read here; `facts.py` reads rows and must come to the same.
 """
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from consent.exclusions.facts import Row
+from consent.exclusions.facts import Row, in_order
 from consent.rules.purposes import bits_of
 from consent.rules.standings import Facts, Terms, terms
 from consentkit.scopes import AUDIENCES, SCOPES, scope
@@ -26,14 +25,16 @@ class Opened:
 
 @dataclass
 class Folded:
-    """What is known of one image after some prefix of the log."""
+    """What is known of one image after some prefix of the log.
+
+    `statements`: by who brought it, whom they state to be shown (pseudonyms, `invited`, `unknown`; nobody: empty).
+    `parents`: by who brought it, what it was made from. `granted`: by who granted, whether they are shown or not.
+    """
 
     collection: UUID
     sha256: bytes
-    held: bool
-    depicted: set[str]
-    everyone_confirmed: bool
-    source: UUID | None
+    statements: dict[str, list[str]] = field(default_factory=dict)
+    parents: dict[str, list[UUID]] = field(default_factory=dict)
     fingerprinted: bool = False
     revoked: bool = False
     erased: bool = False
@@ -43,63 +44,70 @@ class Folded:
     row: Row | None = None
     act: UUID | None = None
 
+    @property
+    def sources(self) -> set[UUID]:
+        return {source for each in self.parents.values() for source in each}
+
 
 def fold(acts: Iterable[Opened]) -> dict[UUID, Folded]:
     """By image, what is known after these acts; `row` and `act` are the standing."""
     known: dict[UUID, Folded] = {}
-    children: dict[UUID, list[UUID]] = {}
+    children: dict[UUID, set[UUID]] = {}
     for opened in acts:
-        touched = [UUID(item["image"]) for item in opened.items if "image" in item]
+        touched = {UUID(item["image"]) for item in opened.items if "image" in item}
         for item in opened.items:
             _apply(item, known, children)
-        for image in _with_descendants(touched, children):
+        reached = _with_descendants(touched, children)
+        for image in in_order({image: known[image].sources & reached for image in reached}):
             _restate(known, image, opened.act)
     return known
 
 
-def _apply(item: Mapping[str, Any], known: dict[UUID, Folded], children: dict[UUID, list[UUID]]) -> None:
-    what = item["what"]
-    if what == "submitted":
-        _submitted(item, known, children)
-        return
+def _apply(item: Mapping[str, Any], known: dict[UUID, Folded], children: dict[UUID, set[UUID]]) -> None:
     if "image" not in item:
         return  # enrolments, notices and the case itself change no standing
-    image = known[UUID(item["image"])]
-    match what:
-        case "registered" | "rejected":
-            image.fingerprinted = what == "registered"
-        case "granted":
-            _granted(item, image)
-        case "withdrawn":
-            _withdrawn(item, image)
-        case "restricted":
-            image.cases.add(item["case"])
-        case "lifted":
-            image.cases.discard(item["case"])
-        case "revoked":
-            image.cases.discard(item["case"])
-            image.revoked = True
-            image.granted = {person: [None] * SCOPES for person in image.granted}
-        case "noted":
-            pass  # a case lists it past the claimant's reach, and nothing else
-        case _:
-            raise ValueError(f"the fold knows no item {what!r}")
+    number = UUID(item["image"])
+    if item["what"] == "submitted" and number not in known:
+        known[number] = Folded(UUID(item["collection"]), bytes.fromhex(item["sha256"]))
+    try:
+        apply = APPLY[item["what"]]
+    except KeyError:  # a newer registry wrote it
+        raise ValueError(f"the fold knows no item {item['what']!r}") from None
+    apply(item, known[number])
+    for source in known[number].sources:
+        children.setdefault(source, set()).add(number)
 
 
-def _submitted(item: Mapping[str, Any], known: dict[UUID, Folded], children: dict[UUID, list[UUID]]) -> None:
-    image, source = UUID(item["image"]), item["derived_from"]
-    depicted = {item["depicts"]} if item["depicts"] else set()
-    known[image] = Folded(
-        collection=UUID(item["collection"]),
-        sha256=bytes.fromhex(item["sha256"]),
-        held=item["held"],
-        depicted=depicted,
-        everyone_confirmed=bool(depicted),
-        source=UUID(source) if source else None,
-        granted={person: [None] * SCOPES for person in depicted},
-    )
-    if source:
-        children.setdefault(UUID(source), []).append(image)
+def _stated(item: Mapping[str, Any], image: Folded) -> None:
+    image.statements[item["person"]] = item["depicts"]
+    image.parents[item["person"]] = [UUID(source) for source in item["derived_from"]]
+
+
+def _dismissed(item: Mapping[str, Any], image: Folded) -> None:
+    for by_person in (image.statements, image.parents, image.withdrawn, image.granted):
+        by_person.pop(item["person"], None)
+
+
+def _registered(_item: Mapping[str, Any], image: Folded) -> None:
+    image.fingerprinted = True
+
+
+def _restricted(item: Mapping[str, Any], image: Folded) -> None:
+    image.cases.add(item["case"])
+
+
+def _lifted(item: Mapping[str, Any], image: Folded) -> None:
+    image.cases.discard(item["case"])
+
+
+def _revoked(item: Mapping[str, Any], image: Folded) -> None:
+    image.cases.discard(item["case"])
+    image.revoked = True
+    image.granted = {}
+
+
+def _nothing(_item: Mapping[str, Any], _image: Folded) -> None:
+    """Rejected: what was read for somebody else stays read. Noted: a case lists it, and nothing else."""
 
 
 @lru_cache(maxsize=1024)
@@ -112,9 +120,9 @@ def _granted(item: Mapping[str, Any], image: Folded) -> None:
     person = item["person"]
     scopes = _bits(tuple(item["purposes"]), (item["audience"],))
     image.withdrawn[person] = image.withdrawn.get(person, 0) & ~scopes
-    if person in image.depicted:
-        for purpose in item["purposes"]:
-            image.granted[person][scope(purpose, item["audience"])] = item["until"]
+    by_scope = image.granted.setdefault(person, [None] * SCOPES)
+    for purpose in item["purposes"]:
+        by_scope[scope(purpose, item["audience"])] = item["until"]
 
 
 def _withdrawn(item: Mapping[str, Any], image: Folded) -> None:
@@ -126,37 +134,51 @@ def _withdrawn(item: Mapping[str, Any], image: Folded) -> None:
         image.granted[person] = [None if scopes >> at & 1 else end for at, end in enumerate(by_scope)]
 
 
-def _with_descendants(images: Iterable[UUID], children: Mapping[UUID, list[UUID]]) -> Iterator[UUID]:
-    """Whatever comes first, each image comes again after its source: restating twice does no harm."""
-    waiting = deque(images)
+APPLY: Final[Mapping[str, Callable[[Mapping[str, Any], Folded], None]]] = {
+    "submitted": _stated,
+    "corrected": _stated,
+    "dismissed": _dismissed,
+    "registered": _registered,
+    "rejected": _nothing,
+    "granted": _granted,
+    "withdrawn": _withdrawn,
+    "restricted": _restricted,
+    "lifted": _lifted,
+    "revoked": _revoked,
+    "noted": _nothing,
+}
+
+
+def _with_descendants(images: set[UUID], children: Mapping[UUID, set[UUID]]) -> set[UUID]:
+    reached, waiting = set(images), list(images)
     while waiting:
-        image = waiting.popleft()
-        yield image
-        waiting.extend(children.get(image, []))
+        fresh = children.get(waiting.pop(), set()) - reached
+        reached |= fresh
+        waiting.extend(fresh)
+    return reached
 
 
 def _restate(known: dict[UUID, Folded], image: UUID, act: UUID) -> None:
-    of = known[image]
-    row = Row(of.collection, of.sha256, of.held, _terms(known, of))
-    if row != of.row:
-        of.row, of.act = row, act
+    folded = known[image]
+    row = Row(folded.collection, folded.sha256, _terms(known, folded))
+    if row != folded.row:
+        folded.row, folded.act = row, act
 
 
-def _terms(known: dict[UUID, Folded], of: Folded) -> Terms:
-    source = known[of.source].row if of.source else None
+def _terms(known: dict[UUID, Folded], image: Folded) -> Terms:
     withdrawn = 0
-    for bits in of.withdrawn.values():
+    for bits in image.withdrawn.values():
         withdrawn |= bits
+    shown = {person for stated in image.statements.values() for person in stated}
     return terms(
         Facts(
-            fingerprinted=of.fingerprinted,
-            held=of.held,
-            erased=of.erased,
-            revoked=of.revoked,
-            restricted=bool(of.cases),
-            everyone_confirmed=of.everyone_confirmed,
+            fingerprinted=image.fingerprinted,
+            erased=image.erased,
+            revoked=image.revoked,
+            restricted=bool(image.cases),
+            everyone_confirmed=all(image.statements.values()) and bool(shown) and not shown & {"invited", "unknown"},
             withdrawn=withdrawn,
-            granted=tuple(map(tuple, of.granted.values())),
-            sources=(source.terms,) if source else (),
+            granted=tuple(tuple(image.granted.get(p, [None] * SCOPES)) for p in sorted(shown - {"invited", "unknown"})),
+            sources=tuple(row.terms for source in image.sources if (row := known[source].row)),
         )
     )

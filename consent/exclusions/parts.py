@@ -21,7 +21,7 @@ from consentkit.closes import Part
 MOST_DIGITS: Final = 2
 
 ROWS: Final = """
-    consent_standing WHERE collection_id = %(collection)s AND NOT held
+    consent_standing WHERE collection_id = %(collection)s
         AND sha256 >= %(start)s AND (%(last)s OR sha256 < %(end)s)
 """
 

@@ -26,12 +26,12 @@ AGAIN: Final = """
 
 
 def await_views(after: Mapping[UUID, Row], before: Mapping[UUID, Row]) -> None:
-    """By image, the rows now and those that an act found. Held images protect nobody: the others of their bytes do.
+    """By image, the rows now and those that an act found.
 
     What was protected before stays as it is, but where somebody has just decided so, it waits again: copies that came
     while it was permitted were not looked for, and an upload that looked before must look again.
     """
-    wanted = {image: row.terms for image, row in after.items() if not row.held and _protects(row.terms)}
+    wanted = {image: row.terms for image, row in after.items() if _protects(row.terms)}
     decided = [image for image, now in wanted.items() if image not in before or _decides(before[image].terms, now)]
     _say(AGAIN, decided)
     _say(WAIT, wanted)

@@ -18,12 +18,12 @@ from registry.models.images import with_descendants
 from registry.rules.items import Item
 
 STORED: Final = """
-    SELECT image_id, collection_id, sha256, held, until, reason FROM consent_standing
+    SELECT image_id, collection_id, sha256, until, reason FROM consent_standing
     WHERE image_id = ANY(%(images)s::uuid[])
 """
 UPDATE: Final = """
     UPDATE consent_standing
-    SET held = %(held)s, until = %(until)s::bigint[], reason = %(reason)s::smallint[], act = %(act)s
+    SET until = %(until)s::bigint[], reason = %(reason)s::smallint[], act = %(act)s
     WHERE image_id = ANY(%(images)s::uuid[])
 """
 
@@ -65,8 +65,8 @@ def _stored_and_kept(images: set[UUID]) -> dict[UUID, Row]:
 
 def _as_rows(found: Sequence[tuple[Any, ...]]) -> dict[UUID, Row]:
     return {
-        image: Row(collection, sha256, held, stored_terms(tuple(until), tuple(reason)))
-        for image, collection, sha256, held, until, reason in found
+        image: Row(collection, sha256, stored_terms(tuple(until), tuple(reason)))
+        for image, collection, sha256, until, reason in found
     }
 
 
@@ -76,9 +76,9 @@ def insert(act: UUID, fresh: Mapping[UUID, Row]) -> None:
         return
     insert_many(
         Standing,
-        ("image_id", "collection_id", "sha256", "held", "until", "reason", "act"),
+        ("image_id", "collection_id", "sha256", "until", "reason", "act"),
         (
-            (image, row.collection, row.sha256, row.held, list(row.terms.until), list(row.terms.reason), act)
+            (image, row.collection, row.sha256, list(row.terms.until), list(row.terms.reason), act)
             for image, row in fresh.items()
         ),
     )
@@ -86,12 +86,12 @@ def insert(act: UUID, fresh: Mapping[UUID, Row]) -> None:
 
 def _update(act: UUID, changed: Mapping[UUID, Row]) -> None:
     """One statement for all images that now say the same: a withdrawal of ten thousand is one update."""
-    alike: dict[tuple[bool, Terms], list[UUID]] = defaultdict(list)
+    alike: dict[Terms, list[UUID]] = defaultdict(list)
     for image, row in changed.items():
-        alike[row.held, row.terms].append(image)
-    for (held, terms), images in alike.items():
-        said = {"held": held, "until": list(terms.until), "reason": list(terms.reason), "act": act}
-        ask(UPDATE, said | {"images": uuid_array(images)})
+        alike[row.terms].append(image)
+    for terms, images in alike.items():
+        content = {"until": list(terms.until), "reason": list(terms.reason), "act": act}
+        ask(UPDATE, content | {"images": uuid_array(images)})
 
 
 def digests(image: UUID, row: Row) -> list[int]:
@@ -108,7 +108,7 @@ def _tails(terms: Terms) -> tuple[bytes, ...]:
 
 
 def move_totals(before: Mapping[UUID, Row], after: Mapping[UUID, Row]) -> None:
-    """Held images are in no feed. Totals are moved by addition, so that acts need not agree on an order."""
+    """Totals are moved by addition, so that acts need not agree on an order."""
     counts: dict[UUID, int] = defaultdict(int)
     sums: dict[UUID, list[int]] = defaultdict(lambda: [0] * SCOPES)
     for rows_, sign in ((before, -1), (after, 1)):
@@ -124,8 +124,7 @@ def _in_feeds(rows_: Mapping[UUID, Row]) -> dict[tuple[UUID, Terms], list[bytes]
     """What each row's digests begin with, by collection and terms, which give their ends."""
     heads: dict[tuple[UUID, Terms], list[bytes]] = defaultdict(list)
     for image, row in rows_.items():
-        if not row.held:
-            heads[row.collection, row.terms].append(image.bytes + row.sha256)
+        heads[row.collection, row.terms].append(image.bytes + row.sha256)
     return heads
 
 

@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
                 ('reference', models.CharField(max_length=16, unique=True)),
-                ('kind', models.CharField(choices=[('request', 'request'), ('dispute', 'dispute')], max_length=16)),
+                ('kind', models.CharField(choices=[('request', 'request')], max_length=16)),
                 ('state', models.CharField(default=consent.rules.lifecycle.CaseState['ACKNOWLEDGED'], max_length=16)),
                 ('contact', models.CharField(blank=True, max_length=254)),
                 ('asked', models.CharField(help_text='the digest or image number asked about', max_length=80)),
@@ -128,7 +128,6 @@ class Migration(migrations.Migration):
             fields=[
                 ('image', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='standing', serialize=False, to='registry.image')),
                 ('sha256', models.BinaryField(max_length=32)),
-                ('held', models.BooleanField()),
                 ('until', django.contrib.postgres.fields.ArrayField(base_field=models.BigIntegerField(null=True), size=10)),
                 ('reason', django.contrib.postgres.fields.ArrayField(base_field=models.SmallIntegerField(null=True), size=10)),
                 ('act', models.UUIDField()),

@@ -14,7 +14,7 @@ CHANGES = "CREATE SEQUENCE consent_protection_change"
 WAITING = """
     INSERT INTO consent_protection (image_id, version)
     SELECT image_id, 1 FROM consent_standing JOIN registry_image ON id = image_id
-    WHERE state = 'registered' AND NOT registry_image.held AND reason && ARRAY[10, 20, 30, 40, 50]::smallint[]
+    WHERE state = 'registered' AND reason && ARRAY[10, 20, 30, 40, 50]::smallint[]
 """
 
 
@@ -108,7 +108,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='case',
             name='kind',
-            field=models.CharField(choices=[('request', 'request'), ('dispute', 'dispute'), ('copy', 'copy')], max_length=16),
+            field=models.CharField(choices=[('request', 'request'), ('copy', 'copy'), ('statements', 'statements')], max_length=16),
         ),
         migrations.AddIndex(
             model_name='case',
@@ -116,7 +116,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='case',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ('request', 'dispute', 'copy'))), name='case_kind_is_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ('request', 'copy', 'statements'))), name='case_kind_is_known'),
         ),
         migrations.AddConstraint(
             model_name='case',

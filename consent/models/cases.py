@@ -7,11 +7,11 @@ from django.db import models
 from consent.rules.lifecycle import CaseState, Hold, Search
 from registry.models import Collection, Image
 
-KINDS = ("request", "dispute", "copy")
+KINDS = ("request", "copy", "statements")
 
 
 class Case(models.Model):
-    """A request by somebody without an account, a dispute over the same bytes, or a copy of a protected image."""
+    """A request by somebody without an account, a copy of a protected image, or two people's statements about one."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     reference = models.CharField(max_length=16, unique=True)

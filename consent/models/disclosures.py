@@ -45,7 +45,7 @@ class Disclosure(models.Model):
     `size`: of the log, at which it was true. `scopes`: what it was about, bits by scope; for a check or a match the
     one that was asked for, for a feed those of the key at that time. `since`: of a delta, the size that its cursor
     named. `images`: the distinct ids in order, 16 bytes each. A feed's is empty, because it follows: the images of
-    the pipeline's collection that are not held and were submitted before `size`. `count`: of images, or of rows sent.
+    the pipeline's collection that were submitted before `size`. `count`: of images, or of rows sent.
     """
 
     serial = models.BigAutoField(primary_key=True)

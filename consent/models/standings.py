@@ -19,7 +19,6 @@ class Standing(models.Model):
     image = models.OneToOneField(Image, primary_key=True, on_delete=models.PROTECT, related_name="standing")
     collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="standings")
     sha256 = models.BinaryField(max_length=32)
-    held = models.BooleanField()
     until = ArrayField(models.BigIntegerField(null=True), size=SCOPES)
     reason = ArrayField(models.SmallIntegerField(null=True), size=SCOPES)
     act = models.UUIDField()

@@ -24,11 +24,11 @@ By = Literal["sha256", "image"]
 Bytes = NDArray[np.uint8]
 
 # One array in, one value out: the rows that answer, each as `_layout` has it. What a row says of the scope is one
-# number: an end, a reason below zero, or 0 for neither. Held images are strangers. The collection stands in the filter,
+# number: an end, a reason below zero, or 0 for neither. The collection stands in the filter,
 # so that its index cannot be taken for that of the keys.
 ROWS: Final = """
     SELECT string_agg({key} || uuid_send(image_id) || int8send(coalesce(until[$2], -reason[$2], 0)), '')
-        FILTER (WHERE collection_id = $3 AND NOT held)
+        FILTER (WHERE collection_id = $3)
     FROM consent_standing WHERE {column} = ANY($1::{kind}[])
 """
 ROWS_BY: Final = {

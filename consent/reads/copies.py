@@ -30,25 +30,34 @@ from registry.reads.size import at_one_size
 
 PAGE: Final = 20_000  # stored pictures of at most 198 bytes that are compared together
 
-# Equal bytes are another matter: such an image is held already. And what a steward has revoked as a copy of somebody's
-# picture does not stand against that person.
-PROTECTED: Final = """
-    SELECT image_id FROM consent_standing JOIN registry_image image ON image.id = image_id
-    WHERE image_id = ANY(%(images)s::uuid[]) AND NOT image.held AND contributor_id <> %(contributor)s
-        AND image.sha256 <> %(sha256)s AND reason && %(protecting)s::smallint[] AND NOT EXISTS (
-            SELECT FROM consent_caseimage held JOIN registry_image original ON original.id = held.of_id
-            WHERE held.image_id = image.id AND hold = 'revoked' AND original.contributor_id = %(contributor)s
+# Somebody who has to do with the original and did not bring the copy: only then is it another person's. Who brings the
+# same bytes as the original gains nothing by it.
+ANOTHERS: Final = """EXISTS (
+    SELECT FROM registry_bringing claimant WHERE claimant.image_id = {original} AND NOT claimant.dismissed
+        AND NOT EXISTS (
+            SELECT FROM registry_bringing same
+            WHERE same.image_id = {copy} AND same.person_id = claimant.person_id AND NOT same.dismissed
         )
-"""
-REGISTERED: Final = """
+)"""
+# What a steward has revoked as a copy of somebody's picture does not stand against that person.
+PROTECTED: Final = f"""
+    SELECT image_id FROM consent_standing standing
+    WHERE image_id = ANY(%(images)s::uuid[]) AND image_id <> %(copy)s AND reason && %(protecting)s::smallint[]
+        AND {ANOTHERS.format(original="standing.image_id", copy="%(copy)s")} AND NOT EXISTS (
+            SELECT FROM consent_caseimage found WHERE found.image_id = standing.image_id AND hold = 'revoked'
+                AND found.of_id IS NOT NULL
+                AND NOT {ANOTHERS.format(original="found.of_id", copy="%(copy)s")}
+        )
+"""  # noqa: S608 - our own words
+REGISTERED: Final = f"""
     SELECT seen.id, seen.bits, image.id FROM registry_fingerprint seen
     JOIN registry_image image ON image.id = seen.image_id
     LEFT JOIN registry_image protected ON protected.id = %(of)s
-    WHERE seen.algorithm = 'views256' AND seen.version = %(version)s AND seen.id > %(after)s AND NOT image.held
-        AND (%(of)s::uuid IS NULL OR image.collection_id = protected.collection_id
-            AND image.contributor_id <> protected.contributor_id)
+    WHERE seen.algorithm = 'views256' AND seen.version = %(version)s AND seen.id > %(after)s
+        AND (%(of)s::uuid IS NULL OR image.collection_id = protected.collection_id AND image.id <> protected.id
+            AND {ANOTHERS.format(original="protected.id", copy="image.id")})
     ORDER BY seen.id LIMIT %(limit)s
-"""
+"""  # noqa: S608 - our own words
 # What pipelines left, of those that ask for a use that stands against the image.
 DEPOSITED: Final = """
     SELECT deposit.id, deposit.views, pipeline_id, key FROM consent_deposit deposit
@@ -106,8 +115,7 @@ def deposited_copies(views: bytes, *, image: UUID) -> tuple[Sighting, ...]:
 def _protecting(images: set[UUID], new: Image) -> set[UUID]:
     said: dict[str, Any] = {
         "images": list(images),
-        "contributor": new.contributor_id,
-        "sha256": bytes(new.sha256),
+        "copy": new.id,
         "protecting": [int(reason) for reason in PROTECTING],
     }
     with connection.cursor() as cursor:

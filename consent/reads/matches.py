@@ -24,10 +24,9 @@ from registry.reads.size import at_one_size
 TURNS: Final = 5  # transactions, after which an answer says that it is not complete
 FEW: Final = 8  # images whose views are made while the answer waits, 40 ms each
 
-# Held images protect nobody: the others of their bytes do.
 STANDINGS: Final = """
     SELECT image_id, reason[%(position)s] FROM consent_standing
-    WHERE image_id = ANY(%(images)s::uuid[]) AND collection_id = %(collection)s AND NOT held
+    WHERE image_id = ANY(%(images)s::uuid[]) AND collection_id = %(collection)s
         AND reason[%(position)s] = ANY(%(protecting)s::smallint[])
 """
 

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from consent.errors import NoNotice
 from consent.models import Notice
+from registry.errors import NotFound
 from registry.models import Collection
 
 
@@ -38,12 +39,24 @@ def current_notice(collection: UUID | None = None) -> Published:
     Raises NotFound, CollectionUnclear, NoNotice.
     """
     chosen = Collection.objects.only_one(collection)
-    notice = Notice.objects.filter(collection=chosen).select_related("collection").order_by("-version").first()
-    if notice is None:
+    newest = Notice.objects.filter(collection=chosen).select_related("collection").order_by("-version").first()
+    if newest is None:
         raise NoNotice("This collection has not published a notice yet.")
+    return _published(newest)
+
+
+def notice(sha256: bytes) -> Published:
+    """The newest notice with this text. Raises NotFound."""
+    known = Notice.objects.filter(sha256=sha256).select_related("collection").order_by("-published_at", "id").first()
+    if known is None:
+        raise NotFound("There is no notice with this digest.")
+    return _published(known)
+
+
+def _published(notice: Notice) -> Published:
     return Published(
         id=notice.id,
-        collection=chosen,
+        collection=notice.collection_id,
         collection_name=notice.collection.name,
         controller=notice.collection.controller,
         contact=notice.collection.contact,

@@ -1,43 +1,67 @@
-"""A person's own pictures: state, what each may be used for, and its history. The portal and `me/images` read this."""
+"""A person's own pictures: state, what they state and allow, and its history. The portal and `me/images` read this.
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+Nothing here depends on whether somebody else has the same picture or one like it: a person reads what they brought,
+stated, allowed and stopped, and what the registry decided about it since. So no upload tells of another's.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from consent.exclusions.facts import stored_terms
-from consent.models import CaseImage, Standing, Withdrawal
-from consent.rules.decisions import Decided, decide
-from consent.rules.lifecycle import Hold
-from consent.rules.reasons import Decision
+from consent.models import Withdrawal
+from consent.rules.consents import Consent, consent
+from consent.rules.lifecycle import GrantState, Hold
 from consentkit import canonical
 from consentkit.entries import Leaf
-from consentkit.scopes import AUDIENCES, PURPOSES, scope
+from consentkit.scopes import AUDIENCES, PURPOSES, SCOPES, scope
 from registry.errors import NotFound
-from registry.log.readiness import doubt_since, kept_outside
-from registry.models import Depiction, Entry, Image, Opening
+from registry.models import Bringing, Derivation, Entry, Opening
+from registry.models.bulk import ask, uuid_array
+from registry.models.images import subjects_of
 from registry.reads.size import at_one_size
+from registry.rules.lifecycle import ImageState
+
+# By image: what this person's withdrawals still bar, as bits by scope.
+STOPPED: Final = """
+    SELECT image_id, bit_or(in_force) FROM consent_withdrawalline JOIN consent_withdrawal ON serial = withdrawal_id
+    WHERE person_id = %(person)s AND image_id = ANY(%(images)s::uuid[]) GROUP BY image_id
+"""
+# What this person gave, the oldest first.
+GIVEN: Final = """
+    SELECT image_id, purpose, audience, extract(epoch FROM until)::bigint
+    FROM consent_grantline JOIN consent_grant ON serial = grant_id
+    WHERE person_id = %(person)s AND image_id = ANY(%(images)s::uuid[]) AND state = %(given)s ORDER BY serial
+"""
+# What cases about the picture do to it. Those that are older than this person's bringing are other people's matter, and
+# that a picture looks like another's is told to nobody.
+HOLDS: Final = """
+    SELECT found.image_id, found.hold FROM consent_caseimage found JOIN consent_case opened ON opened.id = found.case_id
+    JOIN registry_bringing bringing ON bringing.image_id = found.image_id AND bringing.person_id = %(person)s
+    WHERE found.image_id = ANY(%(images)s::uuid[]) AND opened.opened_at >= bringing.brought_at
+        AND (opened.kind <> 'copy' OR found.hold = 'revoked')
+"""
 
 
 @dataclass(frozen=True)
 class Use:
-    """One scope of one picture: the answer now, and until when if permitted."""
+    """One scope of one picture: what this person says of it now, and until when if they allow it."""
 
     purpose: str
     audience: str
-    decided: Decided
+    consent: Consent
     until: datetime | None
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One of a person's pictures as they may see it.
+    """One of a person's pictures as they may see it. `depicts` and `derived_from` are their own statement.
 
-    `checking`: it is restricted because it looks like another person's picture, and for nothing else. Its contributor
-    learns neither whose nor why.
+    `paused`: nobody may use it while a request about it is looked at.
     """
 
     image: UUID
@@ -48,15 +72,16 @@ class Picture:
     submitted_at: datetime
     width: int | None
     height: int | None
-    brought: bool
+    depicts: tuple[str, ...]
+    derived_from: tuple[UUID, ...]
     shown: bool
-    checking: bool
+    paused: bool
     uses: tuple[Use, ...]
     size: int
 
     @property
-    def permitted(self) -> tuple[Use, ...]:
-        return tuple(use for use in self.uses if use.until is not None)
+    def allowed(self) -> tuple[Use, ...]:
+        return tuple(use for use in self.uses if use.consent is Consent.GIVEN)
 
 
 @dataclass(frozen=True)
@@ -82,103 +107,101 @@ class Event:
 
 def pictures(person: UUID, *, at: datetime) -> list[Picture]:
     """All of a person's pictures, newest first."""
-    with _reading(at) as moment:
-        return _described(person, list(_newest_first(person)), moment)
+    with at_one_size() as size:
+        return _described(person, list(_newest_first(person)), size=size, at=at)
 
 
 def page(person: UUID, *, after: UUID | None, limit: int, at: datetime) -> Page:
     """At most `limit` of a person's pictures, beginning behind one of them. Raises NotFound where it is not theirs."""
-    with _reading(at) as moment:
-        found = _newest_first(person)
+    with at_one_size() as size:
+        bringings = _newest_first(person)
         if after is not None:
             last = _theirs(person, after)
-            older = Q(submitted_at__lt=last.submitted_at)
-            found = found.filter(older | Q(submitted_at=last.submitted_at, id__gt=last.id))
-        images = list(found[: limit + 1])
-        return Page(moment.size, tuple(_described(person, images[:limit], moment)), more=len(images) > limit)
+            older = Q(brought_at__lt=last.brought_at)
+            bringings = bringings.filter(older | Q(brought_at=last.brought_at, image__gt=last.image_id))
+        page_ = list(bringings[: limit + 1])
+        return Page(size, tuple(_described(person, page_[:limit], size=size, at=at)), more=len(page_) > limit)
 
 
 def picture(person: UUID, *, image: UUID, at: datetime) -> Picture:
     """One of a person's pictures. Raises NotFound, whether it is somebody else's or nobody's."""
-    with _reading(at) as moment:
-        return _described(person, [_theirs(person, image)], moment)[0]
-
-
-@dataclass(frozen=True)
-class _Moment:
-    """What is the same for every picture of one answer."""
-
-    size: int
-    at: datetime
-    doubted: bool
-
-
-@contextmanager
-def _reading(at: datetime) -> Iterator[_Moment]:
-    """Laws 2 and 11 hold on a person's own page too."""
-    kept = kept_outside()
     with at_one_size() as size:
-        yield _Moment(size, at, doubt_since(kept, at=at) is not None)
+        return _described(person, [_theirs(person, image)], size=size, at=at)[0]
 
 
-def _newest_first(person: UUID) -> QuerySet[Image]:
-    return Image.objects.of(person).order_by("-submitted_at", "id")
+def _newest_first(person: UUID) -> QuerySet[Bringing]:
+    theirs = Bringing.objects.filter(person=person, dismissed=False)
+    return theirs.select_related("image").order_by("-brought_at", "image")
 
 
-def _theirs(person: UUID, image: UUID) -> Image:
-    found = Image.objects.of(person).filter(id=image).first()
-    if found is None:
+def _theirs(person: UUID, image: UUID) -> Bringing:
+    theirs = _newest_first(person).filter(image=image).first()
+    if theirs is None:
         raise NotFound("There is no such picture among yours.")
-    return found
+    return theirs
 
 
-def _described(person: UUID, images: Sequence[Image], moment: _Moment) -> list[Picture]:
-    ids = [image.id for image in images]
-    standings = Standing.objects.in_bulk(ids)
-    shown = set(Depiction.objects.filter(image__in=ids, person=person, confirmed=True).values_list("image", flat=True))
-    checking = _only_compared(ids)
+def _described(person: UUID, bringings: Sequence[Bringing], *, size: int, at: datetime) -> list[Picture]:
+    """What is read of each: their own bringing, and nobody else's."""
+    images = [each.image_id for each in bringings]
+    stopped, given, holds = _words(person, images)
+    subjects, sources = subjects_of([each.pk for each in bringings]), _sources(bringings)
     return [
         Picture(
-            image=image.id,
-            sha256=bytes(image.sha256),
-            collection=image.collection_id,
-            state=image.state,
-            rejection=image.rejection,
-            submitted_at=image.submitted_at,
-            width=image.width,
-            height=image.height,
-            brought=image.contributor_id == person,
-            shown=image.id in shown,
-            checking=image.id in checking,
-            uses=_uses(standings[image.id], moment),
-            size=moment.size,
+            image=each.image_id,
+            sha256=bytes(each.image.sha256),
+            collection=each.image.collection_id,
+            state=each.state,
+            rejection=each.rejection,
+            submitted_at=each.brought_at,
+            width=each.image.width if each.state == ImageState.REGISTERED else None,
+            height=each.image.height if each.state == ImageState.REGISTERED else None,
+            depicts=tuple(subjects[each.pk].words()),
+            derived_from=tuple(sources[each.pk]),
+            shown=subjects[each.pk].oneself,
+            paused=Hold.RESTRICTED in holds[each.image_id],
+            uses=_uses(
+                stopped.get(each.image_id, 0), given[each.image_id], revoked=Hold.REVOKED in holds[each.image_id], at=at
+            ),
+            size=size,
         )
-        for image in images
+        for each in bringings
     ]
 
 
-def _only_compared(images: Sequence[UUID]) -> set[UUID]:
-    """Those that cases restrict of which every one is about a copy."""
-    holding = CaseImage.objects.filter(image__in=images, hold=Hold.RESTRICTED).values_list("image", "case__kind")
-    kinds = set(holding)
-    return {image for image, kind in kinds if kind == "copy"} - {image for image, kind in kinds if kind != "copy"}
+def _words(
+    person: UUID, images: Sequence[UUID]
+) -> tuple[Mapping[UUID, int], Mapping[UUID, list[int | None]], Mapping[UUID, set[str]]]:
+    """By image: bits stopped, ends given by scope, and what cases do to it."""
+    parameters: dict[str, Any] = {"person": person, "images": uuid_array(images), "given": GrantState.GIVEN}
+    stopped, lines, held = ask(f"{STOPPED}; {GIVEN}; {HOLDS}", parameters)
+    given: dict[UUID, list[int | None]] = defaultdict(lambda: [None] * SCOPES)
+    for image, purpose, audience, until in lines:
+        given[image][scope(PURPOSES[purpose], audience)] = until
+    holds: dict[UUID, set[str]] = defaultdict(set)
+    for image, hold in held:
+        holds[image].add(hold)
+    return dict(stopped), given, holds
 
 
-def _uses(standing: Standing, moment: _Moment) -> tuple[Use, ...]:
-    terms, now = stored_terms(tuple(standing.until), tuple(standing.reason)), int(moment.at.timestamp())
-    uses = []
+def _sources(bringings: Iterable[Bringing]) -> Mapping[int, list[UUID]]:
+    sources: dict[int, list[UUID]] = defaultdict(list)
+    derivations = Derivation.objects.filter(bringing__in=[each.pk for each in bringings]).order_by("source")
+    for bringing, source in derivations.values_list("bringing", "source"):
+        sources[bringing].append(source)
+    return sources
+
+
+def _uses(stopped: int, given: Sequence[int | None], *, revoked: bool, at: datetime) -> tuple[Use, ...]:
+    uses, now = [], int(at.timestamp())
     for purpose in PURPOSES:
         for audience in AUDIENCES:
             position = scope(purpose, audience)
-            until = terms.until[position]
-            decided = decide(until, terms.reason[position], now=now, doubted=moment.doubted)
-            ends = _end(until) if decided.decision is Decision.PERMITTED else None
-            uses.append(Use(purpose, audience, decided, ends))
+            until = given[position]
+            word = consent(until, withdrawn=bool(stopped >> position & 1), revoked=revoked, now=now)
+            ends = datetime.fromtimestamp(until, UTC) if until and word is Consent.GIVEN else None
+            uses.append(Use(purpose, audience, word, ends))
     return tuple(uses)
-
-
-def _end(until: int | None) -> datetime | None:
-    return None if until is None else datetime.fromtimestamp(until, UTC)
 
 
 def history(person: UUID, *, image: UUID) -> list[Event]:

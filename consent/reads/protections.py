@@ -6,14 +6,14 @@ from uuid import UUID
 
 from django.db import connection
 
-from consent.models import Protection
+from consent.models import Protection, WithdrawalLine
 from consent.rules.reasons import FINAL
 from consentkit.fingerprints.views import VERSION
-from registry.models import Image
+from registry.models import Bringing
 
 UNSEARCHED: Final = """
     SELECT image_id, serial FROM consent_protection JOIN consent_standing USING (image_id)
-    WHERE version = %(version)s AND searched_at IS NULL AND serial IS NOT NULL AND NOT held
+    WHERE version = %(version)s AND searched_at IS NULL AND serial IS NOT NULL
         AND reason && %(final)s::smallint[]
     ORDER BY serial LIMIT %(limit)s
 """
@@ -47,6 +47,10 @@ def views(image: UUID) -> bytes | None:
     return bytes(kept) if kept is not None else None
 
 
-def contributor_of(image: UUID) -> UUID:
-    """The pseudonym of whoever brought an image."""
-    return Image.objects.values_list("contributor", flat=True).get(id=image)
+def claimant_of(image: UUID) -> UUID:
+    """In whose name copies of an image are looked for: who stopped it, else who brought it; the first of them."""
+    bringings = Bringing.objects.filter(image=image, dismissed=False).order_by("brought_at", "id")
+    people = list(bringings.values_list("person", flat=True))
+    stopped = WithdrawalLine.objects.filter(image=image, in_force__gt=0)
+    stoppers = set(stopped.values_list("withdrawal__person", flat=True))
+    return next((person for person in people if person in stoppers), people[0])

@@ -89,8 +89,7 @@ def totals(by_image: Mapping[UUID, Row]) -> dict[tuple[UUID, int], tuple[int, in
     counts: dict[tuple[UUID, int], int] = defaultdict(int)
     sums: dict[tuple[UUID, int], int] = defaultdict(int)
     for image, row in by_image.items():
-        if not row.held:
-            for scope, digest in enumerate(digests(image, row)):
-                counts[row.collection, scope] += 1
-                sums[row.collection, scope] += digest
+        for scope, digest in enumerate(digests(image, row)):
+            counts[row.collection, scope] += 1
+            sums[row.collection, scope] += digest
     return {key: (counts[key], sums[key] % FEED_MODULUS) for key in counts}

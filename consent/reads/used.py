@@ -17,7 +17,7 @@ from consent.rules.purposes import in_order
 from consent.rules.reasons import Duty
 from consentkit.scopes import AUDIENCES, PURPOSES
 from registry.errors import NotFound
-from registry.models import Entry, Image, Opening
+from registry.models import Bringing, Entry, Image, Opening
 from registry.reads.size import at_one_size
 
 
@@ -64,8 +64,7 @@ class Informed:
 
     `asked` is None where it asked about none of them, `listed` where it took no list since the first of them came.
     Neither what it was told is said here nor by which question: a match is only found to what is protected, so that it
-    was one would tell of a case. And the list of a collection is named whether or not a picture is held, because its
-    contributor would learn from the silence that somebody else brought the same bytes.
+    was one would tell of a case.
     """
 
     organisation: str
@@ -100,13 +99,20 @@ def used_by(person: UUID, *, at: datetime, image: UUID | None = None) -> Used:
             theirs = theirs.filter(id=image)
             if not theirs.exists():
                 raise NotFound("There is no such picture among yours.")
-        held = ManifestImage.objects.filter(image__in=theirs.values("id")).order_by()
-        counts = dict(held.values_list("manifest_id").annotate(Count("image_id")))
+        brought = _brought_at(person)
+        named = ManifestImage.objects.filter(image__in=theirs.values("id"), manifest__attested_at__gte=brought)
+        counts = dict(named.order_by().values_list("manifest_id").annotate(Count("image_id")))
         told = {word.manifest_id: word for word in _told(list(counts), theirs)}
         manifests = Manifest.objects.filter(serial__in=counts).select_related("pipeline").order_by("-serial")
         runs = tuple(_run(each, counts[each.serial], told.get(each.serial)) for each in manifests)
         public = theirs.filter(collection__public=True).exists()
-        return Used(size, runs, tuple(_informed(theirs, at=at)), public)
+        return Used(size, runs, tuple(_informed(person, theirs, at=at)), public)
+
+
+def _brought_at(person: UUID) -> Subquery:
+    """When this person brought the image of the row. What was before would tell them that somebody else had."""
+    theirs = Bringing.objects.filter(image=OuterRef("image_id"), person=person)
+    return Subquery(theirs.values("brought_at")[:1])
 
 
 def _told(manifests: list[int], theirs: QuerySet[Image]) -> QuerySet[Notification]:
@@ -131,8 +137,8 @@ def _run(manifest: Manifest, pictures: int, told: Notification | None) -> Run:
     )
 
 
-def _informed(theirs: QuerySet[Image], *, at: datetime) -> Iterator[Informed]:
-    questions, came = _questions(theirs), _came(theirs)
+def _informed(person: UUID, theirs: QuerySet[Image], *, at: datetime) -> Iterator[Informed]:
+    questions, came = _questions(person, theirs), _came(person, theirs)
     pipelines = Pipeline.objects.filter(collection__in=came).order_by("name", "serial")
     lists = _lists(pipelines)
     for each in pipelines:
@@ -144,9 +150,11 @@ def _informed(theirs: QuerySet[Image], *, at: datetime) -> Iterator[Informed]:
             yield Informed(each.name, purposes, each.audience, asked, listed)
 
 
-def _questions(theirs: QuerySet[Image]) -> dict[int, Question]:
-    """By pipeline."""
-    named = DisclosedImage.objects.filter(image__in=theirs.values("id")).order_by().values_list("pipeline")
+def _questions(person: UUID, theirs: QuerySet[Image]) -> dict[int, Question]:
+    """By pipeline, those that first asked when the person had brought the picture."""
+    asked_at = Subquery(Disclosure.objects.filter(serial=OuterRef("first")).values("at")[:1])
+    about = DisclosedImage.objects.filter(image__in=theirs.values("id")).annotate(asked_at=asked_at)
+    named = about.filter(asked_at__gte=_brought_at(person)).order_by().values_list("pipeline")
     counted = list(
         named.annotate(
             images=Count("image", distinct=True), scopes=ArrayAgg("scope", distinct=True), earliest=Min("first")
@@ -169,12 +177,12 @@ def _lists(pipelines: QuerySet[Pipeline]) -> dict[int, Listing]:
     return {pipeline: Listing(at, size) for pipeline, at, size in rows}
 
 
-def _came(theirs: QuerySet[Image]) -> dict[UUID, int]:
-    """By collection, the index of the entry with which the first of these images came."""
-    first = theirs.order_by("collection", "submitted_at").distinct("collection")
-    images = dict(first.values_list("id", "collection"))
+def _came(person: UUID, theirs: QuerySet[Image]) -> dict[UUID, int]:
+    """By collection, the index of the entry with which the person brought the first of these images."""
+    mine = Bringing.objects.filter(person=person, image__in=theirs.values("id"))
+    first = mine.order_by("image__collection", "brought_at").distinct("image__collection")
     found: dict[UUID, int] = {}
-    for image, collection in images.items():
-        acts = Opening.objects.filter(image=image).values("act")
+    for image, collection in first.values_list("image", "image__collection"):
+        acts = Opening.objects.filter(image=image, person=person).values("act")
         found[collection] = Entry.objects.filter(act__in=acts).earliest("index").index
     return found

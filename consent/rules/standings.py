@@ -32,7 +32,6 @@ class Facts:
     """
 
     fingerprinted: bool
-    held: bool
     erased: bool
     revoked: bool
     restricted: bool
@@ -44,7 +43,6 @@ class Facts:
 
 NOBODY: Final = Facts(
     fingerprinted=False,
-    held=False,
     erased=False,
     revoked=False,
     restricted=False,
@@ -86,7 +84,7 @@ def _barred(facts: Facts, scope: int) -> Reason | None:
         return Reason.DERIVED_FROM_EXCLUDED
     if not facts.everyone_confirmed:
         return Reason.DEPICTED_UNCONFIRMED
-    if facts.held or not facts.fingerprinted:
+    if not facts.fingerprinted:
         return Reason.UNFINGERPRINTED
     return None
 

@@ -1,16 +1,14 @@
-"""Register an image: its fingerprints are accepted."""
+"""Register a bringing: its bytes were decoded, and its fingerprints are accepted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import transaction
-
 from consentkit.entries import Kind
 from consentkit.fingerprints import Fingerprint as Computed
 from registry.log.recorder import Act, Recorded, record
-from registry.models import Fingerprint, Image
+from registry.models import Bringing, Fingerprint, Image
 from registry.rules.items import Item
 from registry.rules.lifecycle import ImageMove, ImageState, after
 
@@ -24,27 +22,25 @@ class Measured:
     fingerprints: Sequence[Computed]
 
 
-@transaction.atomic(durable=True)
-def register(image: UUID, *, measured: Measured, at: datetime) -> Recorded | None:
-    """Accept the fingerprints; None when the image was already decided (a message delivered twice)."""
-    return registered(image, measured=measured, at=at)
+def registered(image: UUID, *, person: UUID, measured: Measured, at: datetime) -> Recorded | None:
+    """Accept what was decoded for this person, inside a transaction that the caller opened, as its last deed.
 
-
-def registered(image: UUID, *, measured: Measured, at: datetime) -> Recorded | None:
-    """The same inside a transaction that the caller opened, as its last deed."""
+    None when theirs was already decided (a message delivered twice). One entry for each who brought it, so that no
+    receipt shows that there is another.
+    """
     Image.objects.lock_closure([image])  # what was derived from it is restated with it
-    locked = Image.objects.get(id=image)
-    if locked.state != ImageState.SUBMITTED:
+    bringing = Bringing.objects.get(image=image, person=person)
+    if bringing.state != ImageState.SUBMITTED:
         return None
     act = Act.begin(Kind.IMAGE_REGISTERED, at=at)
-    locked.state = after(ImageState(locked.state), ImageMove.REGISTER)
+    bringing.state = after(ImageState(bringing.state), ImageMove.REGISTER)
+    bringing.save(update_fields=["state"])
+    locked = Image.objects.get(id=image)
+    locked.state = ImageState.REGISTERED
     locked.width, locked.height = measured.width, measured.height
-    locked.claimed_until = None
-    locked.save(update_fields=["state", "width", "height", "claimed_until"])
-    Fingerprint.objects.bulk_create(
-        [
-            Fingerprint(image=locked, algorithm=f.algorithm, version=f.version, bits=f.bits)
-            for f in measured.fingerprints
-        ]
-    )
-    return record(act, [Item("registered", image=image, person=locked.contributor_id)])
+    locked.save(update_fields=["state", "width", "height"])
+    fresh = [
+        Fingerprint(image=locked, algorithm=f.algorithm, version=f.version, bits=f.bits) for f in measured.fingerprints
+    ]
+    Fingerprint.objects.bulk_create(fresh, ignore_conflicts=True)
+    return record(act, [Item("registered", image=image, person=person)])

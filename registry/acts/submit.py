@@ -1,26 +1,18 @@
-"""Submit an image: hand bytes in. They are fingerprinted later; nothing is permitted by submitting."""
+"""Submit an image: bring bytes, and state who is shown. They are decoded later; nothing is permitted by submitting."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from consentkit.entries import Kind
-from registry.errors import NotFound
+from registry.acts.statements import Statement, depict, derive, item, lock, stricter
+from registry.errors import StatementDismissed
 from registry.log.recorder import Act, record
-from registry.models import Collection, Depiction, Derivation, Image, Person, Source
-from registry.rules.items import Item
+from registry.models import Bringing, Collection, Derivation, Image, Person
+from registry.models.images import subjects_of
 from registry.rules.lifecycle import ImageState
-
-
-class Shown(StrEnum):
-    """Whom a role refers to, as the contributor states it."""
-
-    SELF = "self"
-    OTHER = "other"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -34,86 +26,103 @@ class Bytes:
 
 
 @dataclass(frozen=True)
-class Statement:
-    """What the contributor says of the picture."""
-
-    depicts: Shown = Shown.SELF
-    photographer: Shown = Shown.UNKNOWN
-    collection: UUID | None = None
-    derived_from: UUID | None = None
-
-
-@dataclass(frozen=True)
 class Submitted:
-    """The image; `created` is False where this person had brought the same bytes before."""
+    """The image. `created` is False where this person had brought it before; `changed`: something was recorded.
+
+    `stored`: the bytes are kept under the number that the door gave them, else they are there under the image's own.
+    """
 
     image: UUID
     sha256: bytes
     state: ImageState
     created: bool
+    changed: bool
+    stored: bool
 
 
 @transaction.atomic(durable=True)
 def submit(person: UUID, *, brought: Bytes, statement: Statement, at: datetime) -> Submitted:
-    """Keep the image and its provenance; the same bytes again by the same person are the same image.
+    """Keep the image and who brought it. The same bytes are one image of a collection, whoever brings them.
 
-    The same bytes from somebody else make an image of their own, held: it reads unfingerprinted and is in no feed
-    until a case decides. A crash before the commit leaves an original without a row, and nothing else.
+    Whoever brings bytes that are there adds somebody whose grant is missing: from this commit the image is excluded
+    until they grant, too (law 1). The same person again: what is stricter applies at once, the rest is refused. A crash
+    before the commit leaves an original without a row, and nothing else.
+
+    Raises NotFound, CollectionUnclear, StatementDismissed, StatementLooser, DerivationCircle.
     """
     Person.objects.locked(person)
-    known = Image.objects.filter(contributor_id=person, sha256=brought.sha256).first()
-    if known is not None:
-        return Submitted(known.id, bytes(known.sha256), ImageState(known.state), created=False)
-    act = Act.begin(Kind.IMAGE_SUBMITTED, at=at)
     collection = Collection.objects.only_one(statement.collection)
-    image = Image(
-        id=brought.image,
-        collection_id=collection,
-        contributor_id=person,
-        photographer_id=person if statement.photographer is Shown.SELF else None,
-        sha256=brought.sha256,
-        length=brought.length,
-        media_type=brought.media_type,
-        held=_came_from_somebody_else(brought.sha256),
-        submitted_at=at,
+    _one_at_a_time(brought.sha256)
+    known = Image.objects.filter(collection=collection, sha256=brought.sha256).values_list("id", flat=True).first()
+    lock(person, known, statement.derived_from)
+    earlier = Bringing.objects.filter(image=known, person=person).first() if known else None
+    if earlier is not None:
+        return _again(earlier, brought, statement, at)
+    act = Act.begin(Kind.IMAGE_SUBMITTED, at=at)
+    image = _image(known, collection, brought, at)
+    bringing = Bringing(
+        image=image, person_id=person, photographer_id=person if statement.photographer else None, brought_at=at
     )
-    image.save(force_insert=True)
-    shows = _depict(image, person, statement.depicts)
-    Source(image=image, kind="upload", stated_by_id=person, stated_at=at).save(force_insert=True)
-    derived_from = _derive(image, person, statement.derived_from)
-    record(act, [_item(image, person, shows, derived_from)])
-    return Submitted(image.id, brought.sha256, ImageState.SUBMITTED, created=True)
+    bringing.save(force_insert=True)
+    depict(bringing, statement.subjects)
+    derive(bringing, statement.derived_from)
+    record(act, [item("submitted", image, person, statement.subjects, statement.derived_from)])
+    return Submitted(image.id, brought.sha256, ImageState.SUBMITTED, created=True, changed=True, stored=known is None)
 
 
-def _came_from_somebody_else(sha256: bytes) -> bool:
+def _one_at_a_time(sha256: bytes) -> None:
     """Two who bring the same bytes at the same moment queue here, so that one of them is first."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(sha256[:8], "big", signed=True)])
-    return Image.objects.filter(sha256=sha256).exclude(state=ImageState.REJECTED).exists()
 
 
-def _depict(image: Image, person: UUID, depicts: Shown) -> Depiction:
-    shown = person if depicts is Shown.SELF else None
-    depiction = Depiction(image=image, person_id=shown, confirmed=shown is not None)
-    depiction.save(force_insert=True)
-    return depiction
+def _image(known: UUID | None, collection: UUID, brought: Bytes, at: datetime) -> Image:
+    """Waiting to be decoded for whoever brings it now, with all attempts before it."""
+    if known is not None:
+        image = Image.objects.get(id=known)
+        image.attempts, image.claimed_until = 0, None
+        image.state = ImageState.SUBMITTED if image.state == ImageState.REJECTED else image.state
+        image.save(update_fields=["attempts", "claimed_until", "state"])
+        return image
+    image = Image(
+        id=brought.image,
+        collection_id=collection,
+        sha256=brought.sha256,
+        length=brought.length,
+        media_type=brought.media_type,
+        submitted_at=at,
+    )
+    image.save(force_insert=True)
+    return image
 
 
-def _derive(image: Image, person: UUID, source: UUID | None) -> UUID | None:
-    if source is None:
-        return None
-    if not Image.objects.locked().filter(id=source, contributor_id=person).exists():
-        raise NotFound("There is no such image among yours to derive from.")
-    Derivation(source_id=source, derived=image).save(force_insert=True)
-    return source
+def _again(earlier: Bringing, brought: Bytes, statement: Statement, at: datetime) -> Submitted:
+    """The same bytes by the same person. One that could not be read is tried anew: it may have been the decoder."""
+    if earlier.dismissed:
+        raise StatementDismissed("A person looked at this picture and found that it does not show what you state.")
+    image = Image.objects.get(id=earlier.image_id)
+    before = subjects_of([earlier.pk])[earlier.pk]
+    sources = frozenset(Derivation.objects.filter(bringing=earlier).values_list("source", flat=True))
+    more = stricter(earlier, before, sources, statement)
+    retried = earlier.state == ImageState.REJECTED
+    if more is None and not retried:
+        return _known(image, earlier, changed=False)
+    act = Act.begin(Kind.STATEMENT_CORRECTED if more else Kind.IMAGE_SUBMITTED, at=at)
+    if more is not None:
+        depict(earlier, more.subjects)
+        derive(earlier, more.derived_from - sources)
+        earlier.photographer_id = earlier.person_id if more.photographer else None
+        earlier.save(update_fields=["photographer"])
+    if retried:
+        _image(image.id, image.collection_id, brought, at)
+        earlier.state, earlier.rejection = ImageState.SUBMITTED, ""
+        earlier.save(update_fields=["state", "rejection"])
+        image.refresh_from_db()
+    now, parents = (more.subjects, more.derived_from) if more else (before, sources)
+    record(act, [item("corrected", image, earlier.person_id, now, parents)])
+    return _known(image, earlier, changed=True)
 
 
-def _item(image: Image, person: UUID, shows: Depiction, derived_from: UUID | None) -> Item:
-    particulars = {
-        "collection": str(image.collection_id),
-        "sha256": bytes(image.sha256).hex(),
-        "held": image.held,
-        "depicts": str(shows.person_id) if shows.person_id else None,
-        "derived_from": str(derived_from) if derived_from else None,
-    }
-    return Item("submitted", image=image.id, person=person, particulars=particulars)
+def _known(image: Image, earlier: Bringing, *, changed: bool) -> Submitted:
+    state = ImageState(earlier.state)
+    return Submitted(image.id, bytes(image.sha256), state, created=False, changed=changed, stored=False)

@@ -115,15 +115,24 @@ class Migration(migrations.Migration):
                 ('length', models.BigIntegerField(help_text='bytes')),
                 ('media_type', models.CharField(max_length=32)),
                 ('state', models.CharField(choices=[('submitted', 'submitted'), ('registered', 'registered'), ('rejected', 'rejected')], default=registry.rules.lifecycle.ImageState['SUBMITTED'], max_length=16)),
-                ('rejection', models.CharField(blank=True, help_text='slug; see consentkit.formats', max_length=64)),
-                ('held', models.BooleanField(help_text='the same bytes came from somebody else before')),
                 ('width', models.IntegerField(null=True)),
                 ('height', models.IntegerField(null=True)),
                 ('submitted_at', models.DateTimeField()),
                 ('attempts', models.SmallIntegerField(default=0)),
                 ('claimed_until', models.DateTimeField(null=True)),
                 ('collection', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='images', to='registry.collection')),
-                ('contributor', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='contributed', to='registry.person')),
+            ],
+        ),
+        migrations.CreateModel(
+            name='Bringing',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('submitted', 'submitted'), ('registered', 'registered'), ('rejected', 'rejected')], default=registry.rules.lifecycle.ImageState['SUBMITTED'], max_length=16)),
+                ('rejection', models.CharField(blank=True, help_text='slug; see consentkit.formats', max_length=64)),
+                ('dismissed', models.BooleanField(default=False)),
+                ('brought_at', models.DateTimeField()),
+                ('image', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bringings', to='registry.image')),
+                ('person', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bringings', to='registry.person')),
                 ('photographer', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='photographed', to='registry.person')),
             ],
         ),
@@ -131,8 +140,10 @@ class Migration(migrations.Migration):
             name='Depiction',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('address', models.EmailField(blank=True, max_length=254)),
                 ('confirmed', models.BooleanField()),
-                ('image', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='depictions', to='registry.image')),
+                ('bringing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='depictions', to='registry.bringing')),
+                ('image', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='depictions', to='registry.image')),
                 ('person', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='depictions', to='registry.person')),
             ],
         ),
@@ -144,16 +155,6 @@ class Migration(migrations.Migration):
                 ('issued_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField()),
                 ('person', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tokens', to='registry.person')),
-            ],
-        ),
-        migrations.CreateModel(
-            name='Source',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('upload', 'upload')], max_length=16)),
-                ('stated_at', models.DateTimeField()),
-                ('image', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='source', to='registry.image')),
-                ('stated_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='registry.person')),
             ],
         ),
         migrations.CreateModel(
@@ -195,11 +196,12 @@ class Migration(migrations.Migration):
             name='Derivation',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('derived', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='derived_from', to='registry.image')),
+                ('bringing', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='derived_from', to='registry.bringing')),
+                ('derived', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='derived_from', to='registry.image')),
                 ('source', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='derivatives', to='registry.image')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('source', 'derived'), name='derivation_once')],
+                'constraints': [models.UniqueConstraint(fields=('bringing', 'source'), name='derivation_once')],
             },
         ),
         migrations.AddIndex(
@@ -207,12 +209,24 @@ class Migration(migrations.Migration):
             index=models.Index(fields=['sha256'], name='image_by_sha256'),
         ),
         migrations.AddIndex(
-            model_name='image',
-            index=models.Index(condition=models.Q(('state', 'submitted')), fields=['submitted_at'], name='image_queue'),
+            model_name='bringing',
+            index=models.Index(condition=models.Q(('state', 'submitted')), fields=['brought_at'], name='bringing_queue'),
+        ),
+        migrations.AddIndex(
+            model_name='bringing',
+            index=models.Index(fields=['person', '-brought_at', 'image'], name='bringing_newest'),
+        ),
+        migrations.AddConstraint(
+            model_name='bringing',
+            constraint=models.UniqueConstraint(fields=('image', 'person'), name='bringing_once'),
+        ),
+        migrations.AddConstraint(
+            model_name='bringing',
+            constraint=models.CheckConstraint(condition=models.Q(('state__in', [registry.rules.lifecycle.ImageState['SUBMITTED'], registry.rules.lifecycle.ImageState['REGISTERED'], registry.rules.lifecycle.ImageState['REJECTED']])), name='bringing_state_is_known'),
         ),
         migrations.AddConstraint(
             model_name='image',
-            constraint=models.UniqueConstraint(fields=('contributor', 'sha256'), name='image_same_bytes_same_contributor'),
+            constraint=models.UniqueConstraint(fields=('collection', 'sha256'), name='image_once_a_collection'),
         ),
         migrations.AddConstraint(
             model_name='image',
@@ -220,6 +234,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='depiction',
-            constraint=models.UniqueConstraint(fields=('image', 'person'), name='depiction_once'),
+            constraint=models.UniqueConstraint(fields=('bringing', 'person', 'address'), name='depiction_once'),
         ),
     ]

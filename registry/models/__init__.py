@@ -3,12 +3,13 @@
 from registry.models import bulk  # noqa: F401 - registers the `any` lookup
 from registry.models.collections import Collection
 from registry.models.fingerprints import Fingerprint
-from registry.models.images import Depiction, Derivation, Image, Source
+from registry.models.images import Bringing, Depiction, Derivation, Image
 from registry.models.log import Checkpoint, Commitment, Entry, LogHead, Opening, Tile
 from registry.models.people import Account, Person, PersonToken, StewardToken
 
 __all__ = [
     "Account",
+    "Bringing",
     "Checkpoint",
     "Collection",
     "Commitment",
@@ -21,7 +22,6 @@ __all__ = [
     "Opening",
     "Person",
     "PersonToken",
-    "Source",
     "StewardToken",
     "Tile",
 ]

@@ -1,4 +1,4 @@
-"""Images: one photograph, identified by the digest of its bytes, and where it came from."""
+"""Images: one picture of a collection, known by the digest of its bytes; who brought it, and who is shown."""
 
 from collections.abc import Collection as Some
 from datetime import datetime, timedelta
@@ -6,29 +6,24 @@ from typing import Final
 from uuid import UUID, uuid4
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from registry.models.bulk import ask, uuid_array
 from registry.models.collections import Collection
 from registry.models.people import Person
 from registry.rules.lifecycle import ImageState
+from registry.rules.subjects import Subjects
 
 CLAIM = timedelta(seconds=30)
 ATTEMPTS = 3
 
 
-DERIVED: Final = "SELECT derived_id FROM registry_derivation WHERE source_id = ANY(%(images)s::uuid[])"
+# UNION, not UNION ALL: an image that is reached by two ways is followed once.
 CLOSURE: Final = """
     WITH RECURSIVE closure(id) AS (
         SELECT unnest(%(images)s::uuid[])
         UNION
-        SELECT found.id FROM closure
-        CROSS JOIN LATERAL (
-            SELECT derived_id AS id FROM registry_derivation WHERE source_id = closure.id
-            UNION ALL
-            SELECT other.id FROM registry_image this JOIN registry_image other USING (sha256)
-            WHERE this.id = closure.id
-        ) AS found
+        SELECT derived_id FROM closure JOIN registry_derivation ON source_id = closure.id
     )
     SELECT id FROM closure
 """
@@ -38,12 +33,8 @@ LOCK: Final = f"SAVEPOINT unlocked; {WANTED} ORDER BY id FOR NO KEY UPDATE; {WAN
 
 def with_descendants(images: Some[UUID]) -> set[UUID]:
     """These and all that was derived from them, however often."""
-    found, fresh = set(images), set(images)
-    while fresh:
-        (rows,) = ask(DERIVED, {"images": uuid_array(fresh)})
-        fresh = {image for (image,) in rows} - found
-        found |= fresh
-    return found
+    (rows,) = ask(CLOSURE, {"images": uuid_array(images)})
+    return {image for (image,) in rows}
 
 
 class ImageQuerySet(models.QuerySet["Image"]):
@@ -53,7 +44,7 @@ class ImageQuerySet(models.QuerySet["Image"]):
         return self.order_by("id").select_for_update(no_key=True)
 
     def lock_closure(self, images: Some[UUID]) -> None:
-        """Lock these, what was derived from them and what has equal bytes, by id; then look again.
+        """Lock these and what was derived from them, by id; then look again.
 
         A picture that came meanwhile would be locked out of order, and two such acts would wait for each other:
         so all locks are let go (back to the savepoint), and taken again in order with the newcomer's. The savepoint
@@ -68,13 +59,15 @@ class ImageQuerySet(models.QuerySet["Image"]):
 
     def of(self, person: UUID) -> "ImageQuerySet":
         """A person's images: those they brought, and those they are confirmed to be shown in."""
+        brought = Bringing.objects.filter(person=person, dismissed=False).values("image")
         shown = Depiction.objects.filter(person=person, confirmed=True).values("image")
-        return self.filter(Q(contributor=person) | Q(id__in=shown))
+        return self.filter(Q(id__in=brought) | Q(id__in=shown))
 
     def waiting(self, at: datetime) -> "ImageQuerySet":
-        """Images without fingerprints that nobody is working on. This state is the queue."""
+        """Images that somebody brought and nobody has decoded for them, and nobody is working on. This is the queue."""
         unclaimed = Q(claimed_until=None) | Q(claimed_until__lt=at)
-        return self.filter(unclaimed, state=ImageState.SUBMITTED)
+        brought = Bringing.objects.filter(image=OuterRef("id"), state=ImageState.SUBMITTED)
+        return self.filter(unclaimed, Exists(brought))
 
     def claim(self, image: UUID, *, at: datetime) -> int | None:
         """Take one waiting image for CLAIM; the number of this attempt, or None where another has it.
@@ -87,18 +80,17 @@ class ImageQuerySet(models.QuerySet["Image"]):
 
 
 class Image(models.Model):
-    """One photograph as one contributor brought it. Its bytes are held beside the database."""
+    """One picture of a collection, whoever brought it. Its bytes are held beside the database.
+
+    It is registered once they were decoded for somebody, rejected while they never were and nobody waits for it.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="images")
-    contributor = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="contributed")
-    photographer = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="photographed")
     sha256 = models.BinaryField(max_length=32)
     length = models.BigIntegerField(help_text="bytes")
     media_type = models.CharField(max_length=32)
     state = models.CharField(max_length=16, choices=ImageState.choices(), default=ImageState.SUBMITTED)
-    rejection = models.CharField(max_length=64, blank=True, help_text="slug; see consentkit.formats")
-    held = models.BooleanField(help_text="the same bytes came from somebody else before")
     width = models.IntegerField(null=True)
     height = models.IntegerField(null=True)
     submitted_at = models.DateTimeField()
@@ -109,40 +101,82 @@ class Image(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["contributor", "sha256"], name="image_same_bytes_same_contributor"),
+            models.UniqueConstraint(fields=["collection", "sha256"], name="image_once_a_collection"),
             models.CheckConstraint(condition=Q(state__in=list(ImageState)), name="image_state_is_known"),
         ]
+        indexes = [models.Index(fields=["sha256"], name="image_by_sha256")]
+
+
+class Bringing(models.Model):
+    """One person brought these bytes, and states who is shown in them. The first and the tenth are told the same.
+
+    `state` is theirs: a picture that is registered already is decoded for them anew, so that words and times are those
+    of a new one. `dismissed`: a steward found the statement false.
+    """
+
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="bringings")
+    person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="bringings")
+    photographer = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="photographed")
+    state = models.CharField(max_length=16, choices=ImageState.choices(), default=ImageState.SUBMITTED)
+    rejection = models.CharField(max_length=64, blank=True, help_text="slug; see consentkit.formats")
+    dismissed = models.BooleanField(default=False)
+    brought_at = models.DateTimeField()
+
+    image_id: UUID
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["image", "person"], name="bringing_once"),
+            models.CheckConstraint(condition=Q(state__in=list(ImageState)), name="bringing_state_is_known"),
+        ]
         indexes = [
-            models.Index(fields=["sha256"], name="image_by_sha256"),
-            models.Index(fields=["submitted_at"], condition=Q(state="submitted"), name="image_queue"),
+            models.Index(fields=["brought_at"], condition=Q(state="submitted"), name="bringing_queue"),
+            models.Index(fields=["person", "-brought_at", "image"], name="bringing_newest"),
         ]
 
 
 class Depiction(models.Model):
-    """Somebody is shown in an image. Until each is a confirmed person, nothing is permitted (law 1)."""
+    """Somebody is shown, as one bringer states it: a person, somebody invited by `address`, or nobody known (neither).
 
-    image = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="depictions")
+    Until each is a confirmed person, nothing is permitted (law 1).
+    """
+
+    bringing = models.ForeignKey(Bringing, on_delete=models.CASCADE, related_name="depictions")
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="depictions")
     person = models.ForeignKey(Person, null=True, on_delete=models.PROTECT, related_name="depictions")
+    address = models.EmailField(max_length=254, blank=True)
     confirmed = models.BooleanField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["image", "person"], name="depiction_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["bringing", "person", "address"], name="depiction_once"),
+        ]
 
 
-class Source(models.Model):
-    """Provenance: where an image came from and who says so."""
-
-    image = models.OneToOneField(Image, on_delete=models.CASCADE, related_name="source")
-    kind = models.CharField(max_length=16, choices=[("upload", "upload")])
-    stated_by = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="+")
-    stated_at = models.DateTimeField()
+def subjects_of(bringings: Some[int]) -> dict[int, Subjects]:
+    """By bringing, who is shown as it states."""
+    rows: dict[int, list[tuple[bool, str]]] = {bringing: [] for bringing in bringings}
+    depictions = Depiction.objects.filter(bringing__in=list(bringings))
+    for bringing, person, address in depictions.values_list("bringing", "person", "address"):
+        rows[bringing].append((person is not None, address))
+    return {
+        bringing: Subjects(
+            oneself=any(person for person, _ in shown),
+            addresses=frozenset(address for _, address in shown if address),
+            unknown=any(not person and not address for person, address in shown),
+        )
+        for bringing, shown in rows.items()
+    }
 
 
 class Derivation(models.Model):
     """An image was made from another (a crop, an edit): it is never permitted where its source is not."""
 
+    bringing = models.ForeignKey(Bringing, on_delete=models.CASCADE, related_name="derived_from")
     source = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="derivatives")
-    derived = models.ForeignKey(Image, on_delete=models.CASCADE, related_name="derived_from")
+    derived = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="derived_from")
+
+    source_id: UUID
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["source", "derived"], name="derivation_once")]
+        constraints = [models.UniqueConstraint(fields=["bringing", "source"], name="derivation_once")]

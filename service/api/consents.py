@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from consent.acts.chosen import Chosen
 from consent.acts.grant import Permission, grant
 from consent.acts.withdraw import Withdrawing, withdraw
-from consent.reads.notices import Published, current_notice
+from consent.reads.notices import Published, current_notice, notice
 from registry.reads.log import receipt
 from service.api import described as d
 from service.api import examples, forms
@@ -24,12 +24,20 @@ DONE: Final = {"index": d.WHOLE, "receipt": d.TEXT}
 EXAMPLE: Final = {"index": examples.INDEX, "receipt": examples.RECEIPT}
 GRANT: Final = d.shown(
     d.thing(
-        {"images": d.IMAGES, "purposes": d.many(d.PURPOSE, minItems=1, maxItems=forms.NAMES)},
+        {
+            "images": d.IMAGES,
+            "purposes": d.many(d.PURPOSE, minItems=1, maxItems=forms.NAMES),
+            "notice": {**d.NUMBER, "description": "The notice that the person has read: the current one."},
+        },
         audience=d.AUDIENCE,
         until=d.TIME,
-        notice=d.NUMBER,
     ),
-    {"images": [examples.IMAGE], "purposes": ["ai_training"], "audience": "research"},
+    {
+        "images": [examples.IMAGE],
+        "purposes": ["ai_training"],
+        "notice": examples.NUMBER,
+        "audience": "research",
+    },
 )
 GRANTED: Final = d.shown(d.thing({"grant": d.NUMBER, **DONE}), {"grant": examples.NUMBER, **EXAMPLE})
 WITHDRAWAL: Final = d.shown(
@@ -87,9 +95,9 @@ class GrantAsked:
 
     images: Chosen = field(metadata=forms.by(forms.images))
     purposes: tuple[str, ...] = field(metadata=forms.by(forms.purposes))
+    notice: UUID = field(metadata=forms.by(forms.number))
     audience: str = field(default="research", metadata=forms.by(forms.audience))
     until: datetime | None = field(default=None, metadata=forms.by(forms.moment))
-    notice: UUID | None = field(default=None, metadata=forms.by(forms.number))
 
 
 @dataclass(frozen=True)
@@ -177,6 +185,20 @@ class CurrentNotice(Door):
         named = request.GET.get("collection")
         collection = forms.number("collection", named) if named is not None else None
         return answer(_notice(current_notice(collection)))
+
+
+class Notice(Door):
+    """The text that a grant was given under, by the digest that its receipt names."""
+
+    @d.described(
+        "read_notice",
+        "A published notice, by the SHA-256 of its text.",
+        answers={200: NOTICE},
+        problems=(404,),
+        public=True,
+    )
+    def get(self, request: Request, digest: str) -> HttpResponse:  # noqa: ARG002 - DRF's signature
+        return answer(_notice(notice(bytes.fromhex(digest))))
 
 
 def _notice(of: Published) -> dict[str, object]:

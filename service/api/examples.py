@@ -16,8 +16,8 @@ AT: Final = "2026-01-01T09:00:00Z"
 UNTIL: Final = "2026-12-31T23:59:59Z"
 RECEIPT: Final = f"/api/v1/me/receipts/{INDEX}"
 
-_PERMITTED: Final = {"decision": "permitted", "reason": None, "until": UNTIL}
-_NO_GRANT: Final = {"decision": "excluded", "reason": "no_grant", "until": None}
+_GIVEN: Final = {"consent": "given", "until": UNTIL}
+_NONE: Final = {"consent": "none", "until": None}
 
 PICTURE: Final[dict[str, Any]] = {
     "image": IMAGE,
@@ -28,13 +28,14 @@ PICTURE: Final[dict[str, Any]] = {
     "submitted_at": AT,
     "width": 3024,
     "height": 4032,
-    "brought": True,
+    "depicts": ["self"],
+    "derived_from": [],
     "shown": True,
+    "paused": False,
     "size": SIZE,
     "standing": {
         purpose: {
-            audience: _PERMITTED if (purpose, audience) == ("ai_training", "research") else _NO_GRANT
-            for audience in AUDIENCES
+            audience: _GIVEN if (purpose, audience) == ("ai_training", "research") else _NONE for audience in AUDIENCES
         }
         for purpose in PURPOSES
     },

@@ -39,7 +39,7 @@ def read(form: type[Form], given: Mapping[str, object]) -> Form:
     for each in known:
         if each.name in given:
             values[each.name] = each.metadata["reader"](each.name, given[each.name])
-        elif each.default is MISSING:
+        elif each.default is MISSING and each.default_factory is MISSING:
             raise Problem("field-required", f"The field {each.name!r} is missing.", field=each.name)
     return form(**values)
 

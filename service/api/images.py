@@ -1,6 +1,6 @@
 """me/images: a person brings pictures and reads what became of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 from uuid import UUID
@@ -9,16 +9,17 @@ from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
 
-from consent.reads.pictures import Event, Picture, Use, history, page, picture
+from consent.reads.pictures import Event, Picture, history, page, picture
 from consent.reads.pipelines import reach
 from consent.reads.used import Informed, Run, used_by
-from consent.rules.decisions import Decided
+from consent.rules.consents import Consent
 from consent.rules.outcomes import OUTCOMES
-from consent.rules.reasons import Decision, Reason
 from consentkit.formats import REJECTIONS, Slug
 from consentkit.scopes import AUDIENCES, PURPOSES
-from registry.acts.submit import Shown, Statement
+from registry.acts.correct import correct
+from registry.acts.statements import Statement
 from registry.rules.lifecycle import ImageState
+from registry.rules.subjects import SELF, UNKNOWN, Subjects
 from service.api import described as d
 from service.api import examples, forms
 from service.api.doors import PAGE, PersonDoor, answer, written
@@ -26,22 +27,29 @@ from service.api.parsers import FormParser
 from service.problems import Problem
 from service.uploads import DigestedFile, bring
 
-role: Final = forms.one_of(*Shown)
-
-# What is compared with another person's picture reads as if it were still being read (`Picture.checking`).
-COMPARED: Final = Decided(Decision.UNKNOWN, Reason.UNFINGERPRINTED)
-
-ROLE: Final = {"type": "string", "enum": [shown.value for shown in Shown]}
+ROLES: Final = (SELF, UNKNOWN)
+DEPICTS: Final = {
+    **d.many(d.TEXT, minItems=1),
+    "description": "Who is shown: `self`, `unknown` (people whom you do not know), `nobody` (alone), or the address of "
+    "each other person. There is no default.",
+}
+SOURCES: Final = {**d.many(d.NUMBER), "description": "Pictures of yours that it was made from."}
+PHOTOGRAPHER: Final = {"type": "string", "enum": list(ROLES)}
 STATE: Final = {"type": "string", "enum": [state.value for state in ImageState]}
 BROUGHT: Final = d.shown(
-    d.thing({"image": d.NUMBER, "sha256": d.DIGEST, "state": STATE}),
+    d.thing({"image": d.NUMBER, "sha256": d.DIGEST, "state": STATE}, changed=d.FLAG),
     {"image": examples.IMAGE, "sha256": examples.SHA256, "state": "submitted"},
 )
 FORM: Final = d.shown(
-    d.thing({"file": d.FILE}, depicts=ROLE, photographer=ROLE, collection=d.NUMBER, derived_from=d.NUMBER),
-    {"file": "portrait.jpg", "depicts": "self"},
+    d.thing({"file": d.FILE, "depicts": DEPICTS}, photographer=PHOTOGRAPHER, collection=d.NUMBER, derived_from=SOURCES),
+    {"file": "portrait.jpg", "depicts": ["self"]},
 )
-USE: Final = d.thing({"decision": d.DECISION, "reason": d.maybe(d.TEXT), "until": d.maybe(d.TIME)})
+CORRECTION: Final = d.shown(
+    d.thing({"depicts": DEPICTS}, photographer=PHOTOGRAPHER, derived_from=SOURCES), {"depicts": ["self", "unknown"]}
+)
+USE: Final = d.thing(
+    {"consent": {"type": "string", "enum": [word.value for word in Consent]}, "until": d.maybe(d.TIME)}
+)
 PICTURE: Final = {
     "image": d.NUMBER,
     "sha256": d.DIGEST,
@@ -51,8 +59,10 @@ PICTURE: Final = {
     "submitted_at": d.TIME,
     "width": d.maybe(d.WHOLE),
     "height": d.maybe(d.WHOLE),
-    "brought": d.FLAG,
+    "depicts": d.many(d.TEXT),
+    "derived_from": d.many(d.NUMBER),
     "shown": d.FLAG,
+    "paused": d.FLAG,
     "size": d.WHOLE,
     "standing": d.thing({p: d.thing(dict.fromkeys(AUDIENCES, USE)) for p in PURPOSES}),
 }
@@ -112,16 +122,35 @@ ONE: Final = d.shown(
 
 
 @dataclass(frozen=True)
-class Said:
-    """The text fields beside a file."""
+class Stated:
+    """What somebody states of a picture; beside a file, `depicts` and `derived_from` may be given again and again."""
 
-    depicts: str = field(default=Shown.SELF, metadata=forms.by(role))
-    photographer: str = field(default=Shown.UNKNOWN, metadata=forms.by(role))
+    depicts: list[str] = field(metadata=forms.by(forms.strings))
+    photographer: str = field(default=UNKNOWN, metadata=forms.by(forms.one_of(*ROLES)))
     collection: UUID | None = field(default=None, metadata=forms.by(forms.number))
-    derived_from: UUID | None = field(default=None, metadata=forms.by(forms.number))
+    derived_from: list[str] = field(default_factory=list, metadata=forms.by(forms.strings))
 
     def statement(self) -> Statement:
-        return Statement(Shown(self.depicts), Shown(self.photographer), self.collection, self.derived_from)
+        """Raises SubjectsUnclear, and Problem for a source that is no number."""
+        return Statement(
+            Subjects.read(self.depicts),
+            photographer=self.photographer == SELF,
+            collection=self.collection,
+            derived_from=frozenset(forms.number("derived_from", each) for each in self.derived_from),
+        )
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The body of a correction: the whole statement, in place of the one before."""
+
+    depicts: list[str] = field(metadata=forms.by(forms.strings))
+    photographer: str = field(default=UNKNOWN, metadata=forms.by(forms.one_of(*ROLES)))
+    derived_from: list[str] = field(default_factory=list, metadata=forms.by(forms.strings))
+
+    def statement(self) -> Statement:
+        """Raises what `Stated.statement` raises."""
+        return Stated(self.depicts, self.photographer, None, self.derived_from).statement()
 
 
 class Images(PersonDoor):
@@ -132,24 +161,27 @@ class Images(PersonDoor):
 
     @d.described(
         "submit_image",
-        "Bring a picture. The same bytes again are the same image (200).",
+        "Bring a picture, and say who is shown. The same bytes again are the same image (200): what is stricter than "
+        "what you said before applies at once, anything else is 409.",
         body={"multipart/form-data": FORM},
         answers={200: BROUGHT, 201: BROUGHT},
-        problems=(404, 413, 415),
+        problems=(404, 409, 413, 415),
     )
     def post(self, request: Request) -> HttpResponse:
         file = the_file(request)
         if file is None:
             raise Problem("field-required", "The field 'file' is missing.", field="file")
-        said = forms.read(Said, fields_of(request))
+        stated = forms.read(Stated, {"depicts": [], **fields_of(request, many=("depicts", "derived_from"))})
         self.at = timezone.now()  # the file may have taken long
-        submitted = bring(self.person, file=file, statement=said.statement(), at=self.at)
+        submitted = bring(self.person, file=file, statement=stated.statement(), at=self.at)
         body = {
             "image": str(submitted.image),
             "sha256": submitted.sha256.hex(),
             "state": submitted.state.value,
         }
-        return answer(body, status=201 if submitted.created else 200)
+        if submitted.created:
+            return answer(body, status=201)
+        return answer({**body, "changed": submitted.changed})
 
     @d.described(
         "list_images",
@@ -191,6 +223,17 @@ class Image(PersonDoor):
             body["synced"] = {"synced": spread.synced, "pipelines": spread.pipelines}
         return answer(body)
 
+    @d.described(
+        "correct_image",
+        "Correct what you said of a picture that you brought. The earlier statement stays in the log.",
+        body={"application/json": CORRECTION},
+        answers={200: d.shown(d.thing(PICTURE), examples.PICTURE)},
+        problems=(404, 409, 413, 415),
+    )
+    def patch(self, request: Request, image: UUID) -> HttpResponse:  # noqa: ARG002 - DRF's signature
+        correct(self.person, image, statement=self.form(Corrected).statement(), at=self.at)
+        return answer(_picture(picture(self.person, image=image, at=self.at)))
+
 
 def the_file(request: Request) -> DigestedFile | None:
     """The one file of a form, whose field is `file`."""
@@ -202,14 +245,14 @@ def the_file(request: Request) -> DigestedFile | None:
     return files[0] if files else None
 
 
-def fields_of(request: Request) -> dict[str, str]:
-    """The text fields of a form, each of which stands once."""
-    found = {}
+def fields_of(request: Request, *, many: Sequence[str] = ()) -> dict[str, object]:
+    """The text fields of a form, each of which stands once, but for those that are lists."""
+    fields: dict[str, object] = {}
     for name, values in request.POST.lists():
-        if len(values) > 1:
+        if len(values) > 1 and name not in many:
             raise Problem("request-ambiguous", f"The field {name[:80]!r} stands more than once.")
-        found[name] = values[0]
-    return found
+        fields[name] = values if name in many else values[0]
+    return fields
 
 
 def _picture(of: Picture) -> dict[str, Any]:
@@ -222,8 +265,10 @@ def _picture(of: Picture) -> dict[str, Any]:
         "submitted_at": written(of.submitted_at),
         "width": of.width,
         "height": of.height,
-        "brought": of.brought,
+        "depicts": list(of.depicts),
+        "derived_from": [str(source) for source in of.derived_from],
         "shown": of.shown,
+        "paused": of.paused,
         "size": of.size,
         "standing": {purpose: dict(_by_audience(of, purpose)) for purpose in PURPOSES},
     }
@@ -236,17 +281,7 @@ def _rejection(slug: str) -> dict[str, str] | None:
 def _by_audience(of: Picture, purpose: str) -> Iterator[tuple[str, dict[str, str | None]]]:
     for use in of.uses:
         if use.purpose == purpose:
-            yield use.audience, _use(use, of)
-
-
-def _use(use: Use, of: Picture) -> dict[str, str | None]:
-    decided = COMPARED if of.checking and use.decided.reason is Reason.RESTRICTED else use.decided
-    reason = decided.reason
-    return {
-        "decision": decided.decision.value,
-        "reason": None if reason is None else reason.word,
-        "until": written(use.until) if use.until else None,
-    }
+            yield use.audience, {"consent": use.consent.value, "until": written(use.until) if use.until else None}
 
 
 def _event(event: Event) -> dict[str, Any]:

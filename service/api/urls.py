@@ -20,6 +20,7 @@ urlpatterns = [
     re_path(r"^snapshot/parts/(?P<sha256>[0-9a-f]{64})$", feed.Part.as_view()),
     path("deltas", feed.Deltas.as_view()),
     path("notices/current", consents.CurrentNotice.as_view()),
+    re_path("^notices/(?P<digest>[0-9a-f]{64})$", consents.Notice.as_view()),
     path("me/images", images.Images.as_view()),
     path("me/images/<uuid:image>", images.Image.as_view()),
     path("me/grants", consents.Grants.as_view()),

@@ -35,7 +35,7 @@ class Copies:
         self.narrator.expect("the answer", (found["decision"], found["matches"]), ("unknown", []))
 
     def hold_an_upload(self, max_: Caller, picture: Path) -> None:
-        self.narrator.step("Max uploads a crop of it as a picture of himself: it is held, and he is not told why")
+        self.narrator.step("Max uploads a crop of it as a picture of himself: it stays out, and he is not told why")
         copy = self._altered(picture, "max.jpg", share=SHARE, mirrored=False)
         body = max_.send("me/images", fields={"depicts": "self"}, file=copy, wanted=201)
         max_.until_decided([body["image"]])

@@ -67,7 +67,7 @@ class _Story:
         self.narrator.step("What is no picture is refused, with a reason that Ines can read")
         fake = folder / "page.jpg"
         fake.write_text("<html>not a picture</html>")
-        body = self.ines.send("me/images", fields={}, file=fake, wanted=422)
+        body = self.ines.send("me/images", fields={"depicts": "self"}, file=fake, wanted=422)
         self.narrator.expect("the problem's type", body["type"], "/problems/image-unrecognised")
 
     def ask_before(self, images: list[tuple[str, str]]) -> None:

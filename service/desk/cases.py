@@ -106,6 +106,8 @@ def closed(request: HttpRequest, _steward: UUID) -> HttpResponse:
 def one(request: HttpRequest, _steward: UUID, number: UUID) -> HttpResponse:
     """`/desk/cases/<number>`. While copies are looked for, the page asks again by itself."""
     docket = case(number)
+    if docket.kind == "statements":
+        return redirect("desk-statements", number)
     if request.headers.get("HX-Request") and _looking(docket):
         return HttpResponse(status=STILL_LOOKING)
     return _page(request, docket)

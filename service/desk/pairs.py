@@ -82,4 +82,6 @@ def _address(docket: Docket, image: UUID) -> str:
 
 def seen_in(docket: Docket) -> frozenset[UUID]:
     """The pictures whose previews belong to the case."""
+    if docket.kind == "statements":
+        return frozenset({UUID(docket.asked)})
     return frozenset(each for held in docket.images for each in (held.image, held.of) if each is not None)

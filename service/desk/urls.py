@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from service.desk import answers, cases
+from service.desk import answers, cases, statements
 from service.desk.signing_in import sign_in
 
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("closed", cases.closed, name="desk-closed"),
     path("answers", answers.told, name="desk-answers"),
     path("cases/<uuid:number>", cases.one, name="desk-case"),
+    path("cases/<uuid:number>/statements", statements.hear, name="desk-statements"),
     path("cases/<uuid:number>/check", cases.check, name="desk-check"),
     path("cases/<uuid:number>/decide", cases.decide, name="desk-decide"),
     path("cases/<uuid:number>/asked", cases.asked, name="desk-asked"),

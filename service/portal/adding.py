@@ -17,9 +17,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from consent.reads.pictures import Picture, pictures
 from consentkit.formats import FILE_BYTES, REJECTIONS
-from registry.acts.submit import Shown, Statement
+from registry.acts.statements import Statement
+from registry.errors import Refusal
 from registry.reads.collections import any_public
 from registry.rules.lifecycle import ImageState
+from registry.rules.subjects import Subjects
+from service.portal import stating
 from service.portal.allowing import grantable
 from service.portal.contributor import contributor, person_of
 from service.portal.gallery import Card, cards
@@ -73,36 +76,37 @@ def add(request: HttpRequest) -> HttpResponse:
         return _add(request, one_by_one)
     except TooManyFilesSent:  # the reader stopped there, so nothing was taken
         most = _("Choose at most %(most)d pictures at once.") % {"most": FILES}
-        return _page(request, faults={"file": most}, depicts="", status=400)
+        return _page(request, faults={"file": most}, status=400)
 
 
 @csrf_protect
 def _add(request: HttpRequest, one_by_one: OneByOne) -> HttpResponse:
-    faults, depicts = dict[str, str](), request.POST.get("depicts", "")
+    faults = dict[str, str]()
     if request.method == "POST":
         files = [file for file in request.FILES.getlist("file") if isinstance(file, DigestedFile)]
-        faults = _faults(bool(files or one_by_one.too_long), depicts)
-        if not faults:
-            person, statement = person_of(request), Statement(depicts=Shown(depicts))
+        stated = stating.read(request)
+        faults = _faults(bool(files or one_by_one.too_long), stated)
+        if not isinstance(stated, str) and not faults:
+            person, statement = person_of(request), Statement(stated)
             request.session[KEPT] = [
                 *(_bring(person, file, statement) for file in files),
                 *(_refused(name, REJECTIONS["upload-too-large"]) for name in one_by_one.too_long),
             ]
             return redirect("added")
-    return _page(request, faults=faults, depicts=depicts, status=422 if faults else 200)
+    return _page(request, faults=faults, status=422 if faults else 200)
 
 
-def _page(request: HttpRequest, *, faults: dict[str, str], depicts: str, status: int) -> HttpResponse:
-    shown = {"faults": faults, "depicts": depicts, "most": FILES, "public": any_public()}
+def _page(request: HttpRequest, *, faults: dict[str, str], status: int) -> HttpResponse:
+    shown = {"faults": faults, **stating.typed(request), "most": FILES, "public": any_public()}
     return render(request, "portal/add.html", shown, status=status)
 
 
-def _faults(any_file: bool, depicts: str) -> dict[str, str]:  # noqa: FBT001 - one truth of the form
+def _faults(any_file: bool, stated: Subjects | str) -> dict[str, str]:  # noqa: FBT001 - one truth of the form
     faults = {}
     if not any_file:
         faults["file"] = _("Choose at least one picture.")
-    if depicts not in set(Shown):
-        faults["depicts"] = _("Say who is shown in these pictures.")
+    if isinstance(stated, str):
+        faults["depicts"] = stated
     if faults and any_file:
         faults["file"] = _("Choose the pictures once more: a browser does not keep them.")
     return faults
@@ -112,8 +116,8 @@ def _bring(person: UUID, file: DigestedFile, statement: Statement) -> Brought:
     name = file.name or ""
     try:
         submitted = bring(person, file=file, statement=statement, at=timezone.now())
-    except Problem as problem:  # not a picture that we take
-        return _refused(name, problem.detail)
+    except (Problem, Refusal) as refused:  # not a picture that we take, or not with this statement
+        return _refused(name, refused.detail)
     return {"name": name, "image": str(submitted.image), "fault": "", "known": not submitted.created}
 
 

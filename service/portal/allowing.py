@@ -1,7 +1,8 @@
 """Letting pictures be used: read the notice, say what for, by whom, until when, check, and allow.
 
-What was said is kept in the session between the steps, and nowhere else until the last one. Each step sends back to
-the first that has not been answered.
+Each flow has a number in its address, so two open pages never mix their answers; what was said is kept in the session
+under it, and nowhere else until the last step. That one posts the digest of exactly what it showed, and the act
+compares. Each step sends back to the first that has not been answered.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -19,10 +20,11 @@ from consent.acts.grant import Permission, grant
 from consent.errors import NothingToGrant
 from consent.reads.notices import Published, current_notice
 from consent.reads.pictures import Picture, pictures
+from consent.rules.offers import Offer
 from registry.errors import Refusal
 from registry.rules.lifecycle import ImageState
 from service import words
-from service.portal.chosen import Selection, selection
+from service.portal.chosen import selection
 from service.portal.contributor import contributor
 from service.portal.gallery import cards
 from service.problems import SLUGS
@@ -32,45 +34,63 @@ DONE: Final = "allowed"
 LONGEST, CHOSEN = "longest", "chosen"
 STEPS: Final = 5
 FEW: Final = 6  # pictures shown small
+FLOWS: Final = 8  # kept in a session; the oldest is forgotten
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What was said so far. `until`: `longest`, or a day as YYYY-MM-DD. `key` makes a double click one act."""
+    """What was said so far in one flow. `pictures`: those that were listed, by number; `every`: as "all my pictures".
+
+    `until`: `longest`, or a day as YYYY-MM-DD; `ends`: the second that this means, fixed when it was said.
+    """
 
     pictures: list[str]
-    key: str
+    every: bool
+    left_out: int
     notice: str = ""
     purposes: tuple[str, ...] = ()
     audience: str = ""
     until: str = ""
+    ends: int = 0
 
     @classmethod
-    def kept(cls, request: HttpRequest) -> Self | None:
-        found = request.session.get(KEPT)
+    def kept(cls, request: HttpRequest, flow: UUID) -> Self | None:
+        found = request.session.get(KEPT, {}).get(str(flow))
         return cls(**{**found, "purposes": tuple(found["purposes"])}) if found else None
 
-    def keep(self, request: HttpRequest) -> None:
-        request.session[KEPT] = asdict(self)
+    def keep(self, request: HttpRequest, flow: UUID) -> None:
+        flows = {**request.session.get(KEPT, {}), str(flow): asdict(self)}
+        request.session[KEPT] = dict(list(flows.items())[-FLOWS:])
 
-    def ends(self) -> datetime | None:
-        """Midnight, UTC, at the start of the day chosen; None: as long as the notice allows."""
-        return None if self.until == LONGEST else midnight(date.fromisoformat(self.until))
+    @property
+    def end(self) -> datetime:
+        return datetime.fromtimestamp(self.ends, UTC)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A step's ground: who, what was said, about which pictures, under which notice."""
+    """A step's ground: which flow, who, what was said, about which pictures, under which notice."""
 
+    flow: UUID
     person: UUID
     answers: Answers
-    chosen: Selection
-    left_out: int
+    pictures: list[Picture]
     notice: Published
 
     @property
     def longest(self) -> datetime:
         return timezone.now() + self.notice.term
+
+    @property
+    def offer(self) -> Offer:
+        """What the last page shows."""
+        return Offer(
+            images=tuple(each.image for each in self.pictures),
+            purposes=self.answers.purposes,
+            audience=self.answers.audience,
+            until=self.answers.end,
+            notice=self.notice.sha256,
+        )
 
 
 def midnight(day: date) -> datetime:
@@ -85,29 +105,30 @@ def grantable(picture: Picture) -> bool:
 @require_safe
 @contributor
 def begin(request: HttpRequest, person: UUID) -> HttpResponse:
-    """`/allow?pictures=…`: remember which pictures, and go to the notice. Without any: choose them first."""
-    ticked = request.GET.getlist("pictures")
-    if selection(ticked, theirs=pictures(person, at=timezone.now())) is None:
+    """`/allow?pictures=…`: remember which pictures, and go to the notice. Without any: choose them first.
+
+    All means the pictures that are listed now: one that comes later, in another window, is not among them.
+    """
+    chosen = selection(request.GET.getlist("pictures"), theirs=pictures(person, at=timezone.now()))
+    if chosen is None:
         return redirect("pictures")
-    Answers(pictures=ticked, key=str(uuid4())).keep(request)
-    return redirect("allow-notice")
-
-
-def _asked(request: HttpRequest, person: UUID) -> Asked | None:
-    """None when no pictures were chosen yet. Raises NothingToGrant, and what reading the notice raises."""
-    answers = Answers.kept(request)
-    if answers is None:
-        return None
-    found = selection(answers.pictures, theirs=pictures(person, at=timezone.now()))
-    if found is None:
-        return None
-    kept = [each for each in found.pictures if grantable(each)]
+    kept = [str(each.image) for each in chosen.pictures if grantable(each)]
     if not kept:
         raise NothingToGrant("There is no image that you could grant. Add a picture of yourself first.")
-    numbers = found.numbers if found.every else [each.image for each in kept]
-    chosen = Selection(numbers, kept)
-    notice = current_notice(kept[0].collection)
-    return Asked(person, answers, chosen, len(found.pictures) - len(kept), notice)
+    flow = uuid4()
+    Answers(kept, every=chosen.every, left_out=len(chosen.pictures) - len(kept)).keep(request, flow)
+    return redirect("allow-notice", flow)
+
+
+def _asked(request: HttpRequest, person: UUID, flow: UUID) -> Asked | None:
+    """None where this flow is not known: it is over, or of another session. Raises what reading the notice raises."""
+    answers = Answers.kept(request, flow)
+    if answers is None:
+        return None
+    chosen = selection(answers.pictures, theirs=pictures(person, at=timezone.now()))
+    if chosen is None:
+        return None
+    return Asked(flow, person, answers, chosen.pictures, current_notice(chosen.pictures[0].collection))
 
 
 def _step(request: HttpRequest, name: str, asked: Asked, number: int, **shown: Any) -> HttpResponse:
@@ -116,6 +137,7 @@ def _step(request: HttpRequest, name: str, asked: Asked, number: int, **shown: A
     common = {
         "asked": asked,
         "answers": asked.answers,
+        "flow": asked.flow,
         "notice": asked.notice,
         "number": number,
         "steps": STEPS,
@@ -125,15 +147,16 @@ def _step(request: HttpRequest, name: str, asked: Asked, number: int, **shown: A
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @contributor
-def notice(request: HttpRequest, person: UUID) -> HttpResponse:
-    """`/allow/notice`: the whole text, and who stands behind it."""
-    asked = _asked(request, person)
+def notice(request: HttpRequest, person: UUID, flow: UUID) -> HttpResponse:
+    """`/allow/<flow>/notice`: the whole text, and who stands behind it."""
+    asked = _asked(request, person, flow)
     if asked is None:
         return redirect("pictures")
     if request.method == "POST":
-        replace(asked.answers, notice=request.POST.get("notice", "")).keep(request)
-        return redirect("allow-purposes")
-    shown = {"sections": sections(asked.notice.text), "cards": cards(asked.chosen.pictures[:FEW])}
+        replace(asked.answers, notice=request.POST.get("notice", "")).keep(request, flow)
+        return redirect("allow-purposes", flow)
+    few = asked.pictures[:FEW]
+    shown = {"sections": sections(asked.notice.text), "cards": cards(few), "more": len(asked.pictures) - len(few)}
     return _step(request, "notice", asked, 1, **shown)
 
 
@@ -149,17 +172,17 @@ def sections(text: str) -> list[tuple[str, str]]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @contributor
-def purposes(request: HttpRequest, person: UUID) -> HttpResponse:
-    """`/allow/purposes`: nothing is ticked before; making new pictures stands apart."""
-    asked = _asked(request, person)
+def purposes(request: HttpRequest, person: UUID, flow: UUID) -> HttpResponse:
+    """`/allow/<flow>/purposes`: nothing is ticked before; making new pictures stands apart."""
+    asked = _asked(request, person, flow)
     if asked is None or not asked.answers.notice:
-        return redirect("allow-notice" if asked else "pictures")
+        return redirect("allow-notice", flow) if asked else redirect("pictures")
     faults = {}
     if request.method == "POST":
         ticked = tuple(each for each in request.POST.getlist("purposes") if each in asked.notice.purposes)
         if ticked:
-            replace(asked.answers, purposes=ticked).keep(request)
-            return redirect(_next(asked.answers, "allow-audience"))
+            replace(asked.answers, purposes=ticked).keep(request, flow)
+            return redirect(_next(asked.answers, "allow-audience"), flow)
         faults = {"purposes": _("Tick at least one, or leave without allowing anything.")}
     offered = [(each, words.PURPOSE[each]) for each in asked.notice.purposes]
     apart = [pair for pair in offered if pair[0] == words.GENERATIVE]
@@ -174,16 +197,16 @@ def _next(before: Answers, step: str) -> str:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @contributor
-def audience(request: HttpRequest, person: UUID) -> HttpResponse:
-    """`/allow/audience`"""
-    asked = _asked(request, person)
+def audience(request: HttpRequest, person: UUID, flow: UUID) -> HttpResponse:
+    """`/allow/<flow>/audience`"""
+    asked = _asked(request, person, flow)
     if asked is None or not asked.answers.purposes:
-        return redirect("allow-purposes" if asked else "pictures")
+        return redirect("allow-purposes", flow) if asked else redirect("pictures")
     faults = {}
     if request.method == "POST":
         if (said := request.POST.get("audience", "")) in asked.notice.audiences:
-            replace(asked.answers, audience=said).keep(request)
-            return redirect(_next(asked.answers, "allow-until"))
+            replace(asked.answers, audience=said).keep(request, flow)
+            return redirect(_next(asked.answers, "allow-until"), flow)
         faults = {"audience": _("Choose who may use them.")}
     offered = [(each, words.AUDIENCE[each]) for each in asked.notice.audiences]
     return _step(request, "audience", asked, 3, offered=offered, faults=faults)
@@ -191,18 +214,20 @@ def audience(request: HttpRequest, person: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @contributor
-def until(request: HttpRequest, person: UUID) -> HttpResponse:
-    """`/allow/until`"""
-    asked = _asked(request, person)
+def until(request: HttpRequest, person: UUID, flow: UUID) -> HttpResponse:
+    """`/allow/<flow>/until`"""
+    asked = _asked(request, person, flow)
     if asked is None or not asked.answers.audience:
-        return redirect("allow-audience" if asked else "pictures")
+        return redirect("allow-audience", flow) if asked else redirect("pictures")
     said, day, faults = "", "", dict[str, str]()
     if request.method == "POST":
         said, day = request.POST.get("until", ""), request.POST.get("day", "")
         faults = _faulty_end(said, day, asked)
         if not faults:
-            replace(asked.answers, until=LONGEST if said == LONGEST else day).keep(request)
-            return redirect("allow-check")
+            end = asked.longest if said == LONGEST else midnight(date.fromisoformat(day))
+            until_ = LONGEST if said == LONGEST else day
+            replace(asked.answers, until=until_, ends=int(end.timestamp())).keep(request, flow)
+            return redirect("allow-check", flow)
     elif asked.answers.until:
         said, day = (LONGEST, "") if asked.answers.until == LONGEST else (CHOSEN, asked.answers.until)
     return _step(request, "until", asked, 4, said=said, day=day, longest=words.day(asked.longest), faults=faults)
@@ -227,11 +252,11 @@ def _faulty_end(said: str, day: str, asked: Asked) -> dict[str, str]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @contributor
-def check(request: HttpRequest, person: UUID) -> HttpResponse:
-    """`/allow/check`: everything said, each with a way to change it. The act refuses in the API's words and status."""
-    asked = _asked(request, person)
+def check(request: HttpRequest, person: UUID, flow: UUID) -> HttpResponse:
+    """`/allow/<flow>/check`: everything said, each with a way to change it. A refusal has the API's words."""
+    asked = _asked(request, person, flow)
     if asked is None or not asked.answers.until:
-        return redirect("allow-until" if asked else "pictures")
+        return redirect("allow-until", flow) if asked else redirect("pictures")
     refused: Refusal | None = None
     if request.method == "POST":
         try:
@@ -242,10 +267,12 @@ def check(request: HttpRequest, person: UUID) -> HttpResponse:
     shown = {
         "purposes": [words.PURPOSE[each] for each in asked.notice.purposes if each in answers.purposes],
         "audience": words.AUDIENCE[answers.audience],
-        "ends": words.day(answers.ends() or asked.longest),
+        "ends": words.day(answers.end),
         "generative": words.GENERATIVE in answers.purposes,
-        "cards": cards(asked.chosen.pictures[:FEW]),
-        "checking": sum(card.summary.tone == "checking" for card in cards(asked.chosen.pictures)),
+        "cards": cards(asked.pictures[:FEW]),
+        "more": max(0, len(asked.pictures) - FEW),
+        "checking": sum(card.summary.tone == "checking" for card in cards(asked.pictures)),
+        "shown": asked.offer.digest().hex(),
         "faults": {"check": refused.detail} if refused else {},
         "slug": refused.slug if refused else "",
         "status": SLUGS[refused.slug][0] if refused else 200,
@@ -261,23 +288,33 @@ def _number(notice: str) -> UUID:
         return UUID(int=0)
 
 
+def _shown(request: HttpRequest) -> bytes:
+    """The digest that the page carried; of an altered form, one that nothing has."""
+    try:
+        return bytes.fromhex(request.POST.get("shown", ""))
+    except ValueError:
+        return b""
+
+
 def _allow(request: HttpRequest, asked: Asked) -> HttpResponse:
     answers = asked.answers
     permission = Permission(
-        images=asked.chosen.numbers,
+        images=[each.image for each in asked.pictures],
         purposes=answers.purposes,
         audience=answers.audience,
-        until=answers.ends(),
+        until=answers.end,
         notice=_number(answers.notice),
+        shown=_shown(request),
     )
-    granted = grant(asked.person, permission=permission, at=timezone.now(), idempotency_key=answers.key)
-    request.session.pop(KEPT, None)
+    # The flow's own number: a double click is one act.
+    granted = grant(asked.person, permission=permission, at=timezone.now(), idempotency_key=str(asked.flow))
+    request.session[KEPT] = {flow: kept for flow, kept in request.session[KEPT].items() if flow != str(asked.flow)}
     request.session[DONE] = {
         "index": granted.index,
-        "pictures": len(asked.chosen.pictures),
+        "pictures": len(asked.pictures),
         "purposes": list(answers.purposes),
         "audience": answers.audience,
-        "until": words.day(answers.ends() or asked.longest),
+        "until": words.day(answers.end),
     }
     return redirect("allow-done")
 

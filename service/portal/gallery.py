@@ -6,7 +6,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.core.paginator import Paginator
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -65,7 +65,7 @@ def gallery(request: HttpRequest, person: UUID) -> HttpResponse:
         "page": page,
         "cards": cards(list(page), after=page.start_index() - 1 if theirs else 0),
         "count": len(theirs),
-        "allowed": sum(bool(each.permitted) for each in theirs),
+        "allowed": sum(bool(each.allowed) for each in theirs),
         "faults": {"pictures": _("Tick the pictures that you mean, or “All my pictures”.")} if nothing_ticked else {},
     }
     return render(request, "portal/gallery.html", shown, status=422 if nothing_ticked else 200)
@@ -77,12 +77,13 @@ def one(request: HttpRequest, person: UUID, image: UUID) -> HttpResponse:
     """`/pictures/<number>`"""
     found = picture(person, image=image, at=timezone.now())
     uses = {(use.purpose, use.audience): use for use in found.uses}
-    rows = [_row(found, purpose, [uses[purpose, audience] for audience in AUDIENCES]) for purpose in PURPOSES]
+    rows = [_row(purpose, [uses[purpose, audience] for audience in AUDIENCES]) for purpose in PURPOSES]
     told, users = history(person, image=image), used_by(person, image=image, at=timezone.now())
     shown = {
         "card": cards([found])[0],
         "picture": found,
         "rows": rows,
+        "depicts": words.depicts(found.depicts),
         "events": [(event, words.event(event)) for event in reversed(told)],
         "runs": said(users.runs),
         "informed": informed(users.informed, about_one=True),
@@ -101,9 +102,9 @@ def _spread(shown: Picture, told: Sequence[Event]) -> dict[str, Any]:
     return {"reach": found, "updated": words.updated(found.synced, found.pipelines)}
 
 
-def _row(shown: Picture, purpose: str, uses: list[Use]) -> dict[str, Any]:
+def _row(purpose: str, uses: list[Use]) -> dict[str, Any]:
     """One purpose; audiences that are answered alike are one line."""
-    lines = [(words.AUDIENCE[use.audience].name, words.use(use, of=shown), use.until is not None) for use in uses]
+    lines = [(words.AUDIENCE[use.audience].name, words.use(use), use.until is not None) for use in uses]
     alike = len({said for _audience, said, _yes in lines}) == 1
     return {
         "purpose": purpose,
@@ -118,4 +119,6 @@ def _row(shown: Picture, purpose: str, uses: list[Use]) -> dict[str, Any]:
 def preview(_request: HttpRequest, person: UUID, image: UUID) -> FileResponse:
     """`/pictures/<number>/preview`: the re-encoded JPEG. Raises NotFound for a picture that is not theirs."""
     found = picture(person, image=image, at=timezone.now())
+    if found.state != ImageState.REGISTERED:
+        raise Http404
     return previews.preview(found.image)

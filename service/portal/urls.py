@@ -4,7 +4,18 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path, re_path
 from django.views.generic import RedirectView
 
-from service.portal import adding, allowing, gallery, receipts, requesting, signing_in, start, stopping, used
+from service.portal import (
+    adding,
+    allowing,
+    correcting,
+    gallery,
+    receipts,
+    requesting,
+    signing_in,
+    start,
+    stopping,
+    used,
+)
 
 
 def nothing_here(_request: HttpRequest) -> HttpResponse:
@@ -20,14 +31,15 @@ urlpatterns = [
     path("pictures/add", adding.add, name="add"),
     path("pictures/added", adding.added, name="added"),
     path("pictures/<uuid:image>", gallery.one, name="picture"),
+    path("pictures/<uuid:image>/correct", correcting.correct, name="correct"),
     path("pictures/<uuid:image>/preview", gallery.preview, name="preview"),
     path("used", used.used, name="used"),
     path("allow", allowing.begin, name="allow"),
-    path("allow/notice", allowing.notice, name="allow-notice"),
-    path("allow/purposes", allowing.purposes, name="allow-purposes"),
-    path("allow/audience", allowing.audience, name="allow-audience"),
-    path("allow/until", allowing.until, name="allow-until"),
-    path("allow/check", allowing.check, name="allow-check"),
+    path("allow/<uuid:flow>/notice", allowing.notice, name="allow-notice"),
+    path("allow/<uuid:flow>/purposes", allowing.purposes, name="allow-purposes"),
+    path("allow/<uuid:flow>/audience", allowing.audience, name="allow-audience"),
+    path("allow/<uuid:flow>/until", allowing.until, name="allow-until"),
+    path("allow/<uuid:flow>/check", allowing.check, name="allow-check"),
     path("allow/done", allowing.done, name="allow-done"),
     path("stop", stopping.stop, name="stop"),
     path("stop/done", stopping.done, name="stop-done"),

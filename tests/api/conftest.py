@@ -47,11 +47,19 @@ class Doors:
     def raw(self, path: str, key: str | None, body: bytes, *, kind: str = "application/json", **headers: str) -> Any:
         return self.client.generic("POST", _full(path), body, content_type=kind, headers=_headers(key, headers))
 
-    def upload(self, key: str, *files: bytes, name: str = "picture.jpg", **fields: str) -> Any:
-        form: dict[str, Any] = dict(fields)
+    def upload(self, key: str, *files: bytes, name: str = "picture.jpg", **fields: str | list[str]) -> Any:
+        form: dict[str, Any] = {"depicts": "self", **fields}
         if files:
             form["file"] = [SimpleUploadedFile(name, content) for content in files]
         return self.client.post(_full("me/images"), form, headers=_headers(key, {}))
+
+    def patch(self, path: str, key: str, body: Any) -> Any:
+        content, headers = json.dumps(body).encode(), _headers(key, {})
+        return self.client.generic("PATCH", _full(path), content, content_type="application/json", headers=headers)
+
+    def notice(self) -> str:
+        """The current notice's number."""
+        return str(self.get("notices/current").json()["notice"])
 
     def check(self, key: str, keys: Sequence[str], *, purpose: str = "ai_training", by: str = "image") -> Any:
         answer = self.post("checks", key, {"purpose": purpose, "by": by, "keys": list(keys)})

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from consent.acts.resolve_case import CaseMove
-from registry.acts.submit import Shown
 from registry.log import outside
 from tests.api.conftest import Doors, slug
 from tests.world import World, digest_of, opened_collection
@@ -44,13 +43,14 @@ def test_a_grant_permits_and_a_withdrawal_ends_it_at_once(world: World, doors: D
 def test_every_reason_has_its_word(world: World, doors: Doors) -> None:
     ines, joan, key = world.person("ines"), world.person("joan"), doors.key()
     restricted, revoked, given = world.image(ines), world.image(ines), world.image(ines)
-    raw, of_another = world.image(ines, registered=False), world.image(ines, depicts=Shown.OTHER)
+    raw, of_another = world.image(ines, registered=False), world.image(ines, depicts="unknown")
     world.grant(ines, [restricted, revoked, given])
     world.case(image=restricted)
     world.resolve(world.case(image=revoked), CaseMove.ACCEPT)
-    held = world.image(joan, content=_bytes_of(given))
-    asked = [restricted, revoked, given, raw, of_another, held, world.collection]
-    assert doors.decisions(key, *asked) == [WAIT, REMOVE, PERMITTED, UNKNOWN, WAIT, UNKNOWN, UNKNOWN]
+    asked = [restricted, revoked, given, raw, of_another, world.collection]
+    assert doors.decisions(key, *asked) == [WAIT, REMOVE, PERMITTED, UNKNOWN, WAIT, UNKNOWN]
+    world.image(joan, content=_bytes_of(given))
+    assert doors.decisions(key, given) == [NOT_COVERED]
 
 
 def test_another_collection_and_audience_see_nothing(world: World, doors: Doors) -> None:
@@ -77,16 +77,17 @@ def test_order_and_duplicates_stay_and_many_equal_one_by_one(world: World, doors
     assert answer["decisions"] == [doors.check(key, [one], by="sha256")["decisions"][0] for one in asked]
 
 
-def test_several_images_of_one_digest_answer_as_the_strongest(world: World, doors: Doors) -> None:
-    """The second copy is held, so it says nothing; its withdrawal restricts the first."""
+def test_a_digest_is_one_picture_whoever_brought_it(world: World, doors: Doors) -> None:
     ines, joan, key = world.person("ines"), world.person("joan"), doors.key()
     first = world.image(ines)
     second = world.image(joan, content=_bytes_of(first))
     world.grant(ines)
     digest = digest_of(first).hex()
+    assert doors.decisions(key, digest, by="sha256") == [NOT_COVERED]
+    world.grant(joan)
     assert doors.decisions(key, digest, by="sha256") == [PERMITTED]
     world.withdraw(joan, [second])
-    assert doors.decisions(key, digest, by="sha256") == [WAIT]
+    assert doors.decisions(key, digest, by="sha256") == doors.decisions(key, first) == [REMOVE]
 
 
 def test_a_lease_ends_with_the_earliest_grant(world: World, doors: Doors) -> None:

@@ -22,27 +22,69 @@ JPEG = b"\xff\xd8\xff\xe0" + bytes(2_000)
 
 def test_the_same_bytes_again_are_the_same_image(world: World, doors: Doors) -> None:
     token = doors.token(world.person("ines"))
-    first, again = doors.upload(token, JPEG), doors.upload(token, JPEG, depicts="other")
+    first, again = doors.upload(token, JPEG), doors.upload(token, JPEG)
     assert (first.status_code, again.status_code) == (201, 200)
-    assert first.json() == again.json()
+    assert {**first.json(), "changed": False} == again.json()
     assert list(first.json()) == ["image", "sha256", "state"]
     assert first.json()["state"] == "submitted"
     kept = [path for path in originals.original(uuid4()).parents[1].rglob("*") if path.is_file()]
     assert [path.read_bytes() for path in kept] == [JPEG]
 
 
-def test_somebody_elses_bytes_are_an_image_of_ones_own(world: World, doors: Doors) -> None:
+def test_silence_about_who_is_shown_is_refused(world: World, doors: Doors) -> None:
+    token = doors.token(world.person("ines"))
+    for depicts in ([], ["nobody", "self"], ["other"], ["self", "someone"]):
+        answer = doors.upload(token, JPEG, depicts=depicts)
+        assert (answer.status_code, slug(answer)) == (422, "subjects-unclear")
+    assert doors.get("me/images", token).json()["images"] == []
+    answer = doors.upload(token, JPEG, depicts=["self", "Jo@Example.org", "unknown"])
+    assert answer.status_code == 201
+    page = doors.get(f"me/images/{answer.json()['image']}", token).json()
+    assert page["depicts"] == ["self", "jo@example.org", "unknown"]
+
+
+def test_what_is_said_again_is_heard(world: World, doors: Doors) -> None:
+    ines = world.person("ines")
+    token, source = doors.token(ines), world.image(ines)
+    image = doors.upload(token, JPEG).json()["image"]
+    again = doors.upload(token, JPEG, depicts=["self", "unknown"], derived_from=str(source))
+    assert (again.status_code, again.json()["changed"]) == (200, True)
+    page = doors.get(f"me/images/{image}", token).json()
+    assert (page["depicts"], page["derived_from"]) == (["self", "unknown"], [str(source)])
+    assert slug(doors.upload(token, JPEG, depicts="self")) == "statement-looser"
+    assert slug(doors.upload(token, JPEG, depicts="self", derived_from=str(uuid4()))) == "not-found"
+    corrected = doors.patch(f"me/images/{image}", token, {"depicts": ["self"]})
+    assert (corrected.status_code, corrected.json()["depicts"]) == (200, ["self"])
+    assert corrected.json()["derived_from"] == [str(source)]  # a source does not end by saying nothing of it
+    assert slug(doors.patch(f"me/images/{image}", token, {"depicts": []})) == "subjects-unclear"
+    assert slug(doors.patch(f"me/images/{image}", token, {})) == "field-required"
+    stranger = doors.token(world.person("joan"))
+    assert slug(doors.patch(f"me/images/{image}", stranger, {"depicts": ["self"]})) == "not-found"
+
+
+def test_a_grant_names_the_notice_that_was_read(world: World, doors: Doors) -> None:
+    ines = world.person("ines")
+    token, image = doors.token(ines), world.image(ines)
+    body = {"images": [str(image)], "purposes": ["ai_training"]}
+    assert slug(doors.post("me/grants", token, body)) == "field-required"
+    assert slug(doors.post("me/grants", token, {**body, "notice": str(uuid4())})) == "notice-not-current"
+    assert doors.post("me/grants", token, {**body, "notice": doors.notice()}).status_code == 201
+    current = doors.get("notices/current").json()
+    assert doors.get(f"notices/{current['sha256']}").json() == current
+    assert slug(doors.get(f"notices/{'0' * 64}")) == "not-found"
+
+
+def test_somebody_elses_bytes_read_like_those_of_a_new_picture(world: World, doors: Doors) -> None:
     """Neither learns of the other."""
     ines, joan = doors.token(world.person("ines")), doors.token(world.person("joan"))
     first, second = doors.upload(ines, JPEG), doors.upload(joan, JPEG)
     assert (first.status_code, second.status_code) == (201, 201)
-    assert first.json()["image"] != second.json()["image"]
     mine, theirs = (doors.get(f"me/images/{of.json()['image']}", by) for of, by in ((first, ines), (second, joan)))
     assert mine.json().keys() == theirs.json().keys()
     assert mine.json()["standing"] == theirs.json()["standing"]
 
 
-def test_a_copy_of_anothers_picture_reads_as_still_being_checked(world: World, doors: Doors) -> None:
+def test_a_copy_of_anothers_picture_reads_like_any_other(world: World, doors: Doors) -> None:
     """Its contributor learns neither whose it is nor what became of that."""
     ines, joan, key = world.person("ines"), world.person("joan"), doors.key()
     world.image(ines, content=jpeg(1))
@@ -53,7 +95,7 @@ def test_a_copy_of_anothers_picture_reads_as_still_being_checked(world: World, d
     assert doors.decisions(key, image) == [("excluded", "wait")]
     page = doors.get(f"me/images/{image}", doors.token(joan))
     told = page.json()["standing"]["ai_training"]["research"]
-    assert told == {"decision": "unknown", "reason": "unfingerprinted", "until": None}
+    assert told["consent"] == "given"
     assert not {"restricted", "case_opened"} & set(re.findall(r"\w+", page.content.decode()))
     assert doors.get("me/images", doors.token(joan)).json()["images"][0]["standing"] == page.json()["standing"]
 
@@ -63,12 +105,12 @@ def test_the_story_of_one_picture(world: World, doors: Doors) -> None:
     token, key = doors.token(ines), doors.key()
     image = doors.upload(token, jpeg(1)).json()["image"]
     world.register(UUID(image))
-    body = {"images": [image], "purposes": ["ai_training"]}
+    body = {"images": [image], "purposes": ["ai_training"], "notice": doors.notice()}
     given = doors.post("me/grants", token, body)
     assert (given.status_code, list(given.json())) == (201, ["grant", "index", "receipt"])
     assert doors.decisions(key, image) == [("permitted", None)]
     use = doors.get(f"me/images/{image}", token).json()["standing"]["ai_training"]["research"]
-    assert (use["decision"], use["reason"]) == ("permitted", None)
+    assert use["consent"] == "given"
     assert use["until"].endswith("Z")
     waiting = doors.get(given.json()["receipt"], token)
     assert (waiting.status_code, waiting.headers["Retry-After"]) == (202, "1")
@@ -88,7 +130,7 @@ def test_the_story_of_one_picture(world: World, doors: Doors) -> None:
         "granted",
         "withdrawn",
     ]
-    assert page["standing"]["evaluation"]["commercial"]["reason"] == "withdrawn"
+    assert page["standing"]["evaluation"]["commercial"]["consent"] == "withdrawn"
 
 
 def test_a_picture_says_who_trained_with_it(world: World, doors: Doors) -> None:
@@ -257,4 +299,4 @@ def test_what_a_contributor_may_say_of_a_picture(world: World, doors: Doors) -> 
     )
     assert made.status_code == 201
     page = doors.get(f"me/images/{made.json()['image']}", token).json()
-    assert (page["brought"], page["shown"]) == (True, False)
+    assert (page["depicts"], page["shown"], page["derived_from"]) == (["unknown"], False, [source])

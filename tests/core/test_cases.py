@@ -121,15 +121,6 @@ def test_two_stewards_at_once_decide_once(world: World) -> None:
         assert sum(isinstance(each, CaseClosed) for each in said) == 3
 
 
-def test_a_dispute_that_is_accepted_revokes_the_first_image_and_frees_nobody(world: World) -> None:
-    ines, jo = world.person("ines"), world.person("jo")
-    first = world.image(ines, content=b"the same")
-    held = world.image(jo, content=b"the same")
-    world.withdraw(jo)
-    world.resolve(Case.objects.get().id, CaseMove.ACCEPT)
-    assert (reason(first), reason(held)) == ("revoked", "withdrawn")
-
-
 def test_references_are_not_guessed(world: World) -> None:
     references = set()
     for _ in range(20):

@@ -10,7 +10,7 @@ from consent.errors import CaseClosed, CaseGrew
 from consent.models import Case, CaseImage
 from consent.reads import cases
 from consent.reads.copies import protected_copies, registered_copies
-from consent.reads.protections import contributor_of
+from consent.reads.protections import claimant_of
 from consent.rules.lifecycle import CaseMove
 from consent.rules.likeness import Likeness
 from registry import originals
@@ -81,11 +81,23 @@ def test_ones_own_pictures_are_no_copies(world: World) -> None:
     assert not Case.objects.exists()
 
 
-def test_equal_bytes_are_held_already_and_no_copy(world: World) -> None:
-    withdrawn(world)
-    held = world.upload(world.person("jo"), FACE)
-    assert Image.objects.get(id=held).held
+def test_equal_bytes_are_the_picture_itself_and_no_copy(world: World) -> None:
+    image = withdrawn(world)
+    jo = world.person("jo")
+    assert world.upload(jo, FACE) == image
+    world.grant(jo)
+    assert reason(image) == "withdrawn"
     assert not Case.objects.exists()
+
+
+def test_who_brings_the_original_too_gains_nothing_for_a_copy(world: World) -> None:
+    """A thief takes part in the protected picture, so that the crop looks like one of their own."""
+    image, thief = withdrawn(world), world.person("thief")
+    assert world.upload(thief, FACE) == image
+    world.withdraw(thief)
+    crop = world.upload(thief, CROPPED)
+    world.grant(thief, [crop])
+    assert reason(crop) == "restricted"
 
 
 def test_in_another_collection_it_is_no_copy(world: World) -> None:
@@ -165,7 +177,7 @@ def test_a_search_repeated_after_a_crash_opens_no_second_case(world: World) -> N
     world.image(world.person("jo"), content=CROPPED)
     image = withdrawn(world)
     matter = Matter.copy(image, likenesses=registered_copies(small(image), of=image))
-    claimant = str(contributor_of(image))
+    claimant = str(claimant_of(image))
     first = open_case(matter, claimant=claimant, at=world.at)
     late = world.image(world.person("ann"), content=MIRRORED)  # and one came meanwhile
     world.look_back()
@@ -177,10 +189,9 @@ def test_a_search_repeated_after_a_crash_opens_no_second_case(world: World) -> N
     assert Case.objects.count() == 2
 
 
-def test_ones_own_and_held_ones_and_other_collections_are_not_touched(world: World) -> None:
+def test_ones_own_and_other_collections_are_not_touched(world: World) -> None:
     ines, jo = world.person("ines"), world.person("jo")
     own = world.image(ines, content=CROPPED)
-    world.image(jo, content=CROPPED)  # held: equal bytes
     far = world.image(jo, content=MIRRORED, collection=opened_collection("Voices", at=world.at))
     withdrawn(world)
     assert world.look_back() == 0

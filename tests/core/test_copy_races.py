@@ -15,6 +15,7 @@ from consent.rules.lifecycle import CaseMove
 from registry import originals
 from registry.acts.register import Measured
 from registry.models import Image
+from registry.reads.queue import bringers
 from tests.drawn import jpeg
 from tests.threads import Gate, connected, together
 from tests.world import World, altered, reason
@@ -25,6 +26,11 @@ SIZE = (160, 200)
 @pytest.fixture
 def original(world: World) -> UUID:
     return world.image(world.person("ines"), content=jpeg(3, SIZE))
+
+
+def registers(world: World, image: UUID, measured: Measured, *, seen: int) -> Registered:
+    (person,) = bringers(image)
+    return register_checked(image, person=person, measured=measured, seen=seen, at=world.at)
 
 
 def submitted(world: World, *, seed: int = 3) -> tuple[UUID, Measured]:
@@ -42,7 +48,7 @@ def test_protected_after_the_upload_looked_it_must_look_again(world: World, orig
     seen = seen_by_the_upload(copy)
     world.withdraw(world.person("ines"))
     world.protect()
-    register = partial(register_checked, copy, measured=measured, at=world.at)
+    register = partial(registers, world, copy, measured)
     assert register(seen=seen) == Registered.LOOK_AGAIN
     assert Image.objects.get(id=copy).state == "submitted"
     assert register(seen=seen_by_the_upload(copy)) == Registered.REGISTERED
@@ -60,7 +66,10 @@ def test_protected_once_more_counts_as_news(world: World, original: UUID) -> Non
     assert looked.found == ()
     world.withdraw(ines)
     world.protect()
-    assert register_checked(copy, measured=measured, seen=looked.seen, at=world.at) == Registered.LOOK_AGAIN
+    assert (
+        register_checked(copy, person=bringer(copy), measured=measured, seen=looked.seen, at=world.at)
+        == Registered.LOOK_AGAIN
+    )
 
 
 def test_what_is_no_copy_does_not_wait_for_thousands_to_be_protected(world: World, original: UUID) -> None:
@@ -72,14 +81,14 @@ def test_what_is_no_copy_does_not_wait_for_thousands_to_be_protected(world: Worl
     world.withdraw(ines)
     world.protect()
     assert Protection.objects.all().latest_serial() > seen
-    assert register_checked(copy, measured=measured, seen=seen, at=world.at) == Registered.REGISTERED
+    assert registers(world, copy, measured, seen=seen) == Registered.REGISTERED
 
 
 def test_withdrawn_but_not_protected_yet_the_search_finds_the_copy(world: World, original: UUID) -> None:
     copy, measured = submitted(world)
     seen = seen_by_the_upload(copy)
     world.withdraw(world.person("ines"))
-    assert register_checked(copy, measured=measured, seen=seen, at=world.at) == Registered.REGISTERED
+    assert registers(world, copy, measured, seen=seen) == Registered.REGISTERED
     world.protect()
     world.look_back()
     assert reason(copy) == "restricted"
@@ -89,7 +98,9 @@ def test_a_search_waits_for_the_registration_that_is_under_way(world: World, ori
     """The registration has compared, and not committed: what it brings must be found, so nothing may overtake it."""
     copy, measured = submitted(world)
     gate = Gate("registry_image")
-    register = partial(register_checked, copy, measured=measured, seen=seen_by_the_upload(copy), at=world.at)
+    register = partial(
+        register_checked, copy, person=bringer(copy), measured=measured, seen=seen_by_the_upload(copy), at=world.at
+    )
     with ThreadPoolExecutor(1) as pool:
         with gate.stopped(register) as registering:
             world.withdraw(world.person("ines"))

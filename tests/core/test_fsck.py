@@ -20,7 +20,8 @@ from tests.world import World, reason
 ROWS = {
     "a standing permits": "UPDATE consent_standing SET until[1] = 4102444800, reason[1] = NULL WHERE reason[1] = 20",
     "a standing's act": "UPDATE consent_standing SET act = gen_random_uuid()",
-    "a held image is in the feed": "UPDATE consent_standing SET held = NOT held",
+    "a statement dismissed": "UPDATE registry_bringing SET dismissed = true",
+    "somebody shown left out": "DELETE FROM registry_depiction",
     "a digest": "UPDATE consent_standing SET sha256 = sha256('x')",
     "a total": "UPDATE consent_feedtotal SET total = total + 1",
     "a count": "UPDATE consent_feedtotal SET count = count + 1",

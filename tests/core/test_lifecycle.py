@@ -8,7 +8,6 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from consent.rules import lifecycle as consent
-from registry.acts.submit import Shown
 from registry.errors import MoveRefused
 from registry.rules import lifecycle as registry
 from tests.world import World
@@ -62,7 +61,7 @@ def test_the_state_of_a_grant_is_derived_from_its_lines(lines: set[str], state: 
 )
 def test_the_database_knows_no_other_state(world: World, table: str, column: str) -> None:
     ines = world.person("ines")
-    image = world.image(ines, depicts=Shown.SELF)
+    image = world.image(ines, depicts="self")
     world.grant(ines)
     world.case(image=image)
     with pytest.raises(IntegrityError, match="is_known"), transaction.atomic(), connection.cursor() as cursor:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Event
 from typing import Any
 from uuid import UUID
@@ -13,13 +14,6 @@ from django.db import OperationalError, connection, transaction
 from registry.models import Image
 from tests.threads import connected
 from tests.world import World
-
-
-def locked(*images: UUID) -> set[UUID]:
-    """Take the locks that an act on these images takes, and let go of them."""
-    with transaction.atomic():
-        Image.objects.lock_closure(images)
-        return set(images)
 
 
 def held(image: UUID, *, taken: Event, done: Event) -> None:
@@ -49,36 +43,19 @@ def begun(pool: ThreadPoolExecutor, job: Callable[[], Any], *, waiting: int) -> 
     return future
 
 
-def smaller(world: World, person: UUID) -> UUID:
-    return world.image(person, content=b"the same", registered=False, number=UUID(int=1))
-
-
-def test_a_picture_that_came_meanwhile_is_locked_in_order_too(world: World) -> None:
-    """The same bytes come from somebody else, under a smaller number, while an act waits for the first image.
-
-    Whoever took the newcomer after the first image would wait for an act that takes them in order, and it for them.
+def test_an_act_holds_what_was_derived_while_it_waited(world: World) -> None:
+    """A crop comes under a smaller number while an act waits for its source. The act lets go and takes both in order:
+    whoever took the newcomer after its source would wait for an act that takes them in order, and it for them.
     """
-    ines, jo = world.person("ines"), world.person("jo")
-    first = world.image(ines, content=b"the same", registered=False, number=UUID(int=2))
+    ines, taken, done = world.person("ines"), Event(), Event()
+    first, newcomer = world.image(ines, number=UUID(int=2)), UUID(int=1)
     with ThreadPoolExecutor(2) as pool:
         with transaction.atomic():
             Image.objects.lock_closure([first])
-            early = begun(pool, lambda: locked(first), waiting=1)
-            newcomer = pool.submit(connected, lambda: smaller(world, jo)).result()
-            late = begun(pool, lambda: locked(newcomer), waiting=2)
-        assert early.result() == {first}
-        assert late.result() == {newcomer}
-
-
-def test_an_act_holds_what_came_while_it_waited(world: World) -> None:
-    """The second look: nobody else can have the newcomer until the act is done."""
-    ines, jo, taken, done = world.person("ines"), world.person("jo"), Event(), Event()
-    first = world.image(ines, content=b"the same")
-    with ThreadPoolExecutor(2) as pool:
-        with transaction.atomic():
-            Image.objects.lock_closure([first])
-            early = begun(pool, lambda: held(first, taken=taken, done=done), waiting=1)
-            newcomer = pool.submit(connected, lambda: world.image(jo, content=b"the same", registered=False)).result()
+            derive = partial(world.image, ines, registered=False, derived_from=first, number=newcomer)
+            coming = begun(pool, derive, waiting=1)
+            early = begun(pool, lambda: held(first, taken=taken, done=done), waiting=2)
+        assert coming.result() == newcomer
         assert taken.wait(5)
         with pytest.raises(OperationalError, match="could not obtain lock"), transaction.atomic():
             Image.objects.select_for_update(nowait=True, no_key=True).get(id=newcomer)

@@ -18,7 +18,6 @@ from consent.rules.lifecycle import CaseMove
 from consentkit.fingerprints.views import VERSION
 from consentkit.scopes import AUDIENCES, PURPOSES
 from registry import originals
-from registry.acts.submit import Shown
 from tests.drawn import jpeg
 from tests.threads import together
 from tests.world import World, altered, opened_collection, reason, views_of_file
@@ -145,21 +144,19 @@ def test_what_waits_in_another_collection_does_not_make_the_answer_incomplete(
     assert world.match(lab, FACE).complete
 
 
-def test_a_held_picture_protects_nobody_until_its_dispute_does(world: World) -> None:
-    """Whoever brings the same bytes and withdraws them has no more reach by their views than by their digest."""
+def test_whoever_brings_the_same_bytes_and_stops_them_protects_the_picture(world: World) -> None:
     ines, jo, lab = world.person("ines"), world.person("jo"), world.pipeline()
     image = world.image(ines, content=FACE)
-    held = world.image(jo, content=FACE)
+    world.image(jo, content=FACE)
     world.withdraw(jo)
     world.protect()
     (answer,) = world.match(lab, CROPPED).pictures
-    assert [(each.image, each.reason) for each in answer.matches] == [(image, "wait")]
-    assert not Protection.objects.filter(image=held).exists()
+    assert [(each.image, each.reason) for each in answer.matches] == [(image, "remove")]
 
 
 def test_an_unconfirmed_depiction_alone_protects_nobody(world: World) -> None:
     ines, lab = world.person("ines"), world.pipeline()
-    world.image(ines, content=FACE, depicts=Shown.OTHER)
+    world.image(ines, content=FACE, depicts="unknown")
     assert told(world, lab, FACE) == [("unknown", None)]
     world.withdraw(ines, purposes=["evaluation"])
     world.protect()

@@ -16,7 +16,7 @@ from consent.errors import ImageRejected, ImageRevoked, NothingToGrant
 from consent.exclusions import merging, snapshots
 from consent.exclusions.feed import Feed
 from consent.rules.lifecycle import CaseMove
-from registry.models import Image
+from registry.models import Bringing, Image
 from tests import oracle
 from tests.core.conftest import Kept, by_rows, path
 from tests.world import World, opened_collection
@@ -48,13 +48,13 @@ ACTS = st.one_of(
 def perform(world: World, collections: Sequence[UUID], act: tuple[Any, ...]) -> None:
     """One act; what is refused has not happened."""
     what, *how = act
-    images = list(Image.objects.order_by("submitted_at", "id").values_list("id", "contributor"))
+    images = list(Bringing.objects.order_by("brought_at", "id").values_list("image", "person"))
     if what == "image":
         who, content, registered, where = how
         world.image(world.person(who), content=content, registered=registered, collection=collections[where])
     elif what == "grant":
         who, purpose, audience = how
-        of = Image.objects.filter(contributor=world.person(who), collection=world.collection)
+        of = Image.objects.of(world.person(who)).filter(collection=world.collection)
         with suppress(NothingToGrant, ImageRejected, ImageRevoked):
             world.grant(world.person(who), list(of.values_list("id", flat=True)), purposes=[purpose], audience=audience)
     elif images:
@@ -149,23 +149,6 @@ def test_what_happens_while_a_snapshot_is_made_is_in_the_next(kept: Kept) -> Non
     assert [row["ai_training_reason"] for row in by_rows(first)] == ["not_covered"]
     kept.whole = 0
     assert [row["ai_training_reason"] for row in by_rows(kept.published())] == ["remove"]
-    assert kept.whole == 0
-
-
-def test_parts_of_digests_that_two_images_share(kept: Kept) -> None:
-    """Rejected bytes may come again from somebody else: then both images are in the feed."""
-    world = kept.world
-    ines, jo = world.person("ines"), world.person("jo")
-    world.reject(world.image(ines, content=b"the same", registered=False))
-    kept.published()
-    second = world.image(jo, content=b"the same")
-    kept.whole = 0
-    for act in (lambda: world.grant(jo), lambda: world.withdraw(jo, [second])):
-        act()
-        offer = kept.published()
-        assert offer.parts == kept.made_of_all_rows()
-        assert [row["image"] for row in by_rows(offer)] == sorted(row["image"] for row in by_rows(offer))
-        assert len(by_rows(offer)) == 2
     assert kept.whole == 0
 
 

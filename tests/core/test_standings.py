@@ -18,7 +18,6 @@ from consent.rules.lifecycle import CaseMove
 from consent.rules.reasons import Decision, Reason, decision, wire
 from consent.rules.standings import NOBODY, Facts, Terms, terms
 from consentkit.scopes import SCOPES
-from registry.acts.submit import Shown
 from tests import oracle
 from tests.checker import check_world, story
 from tests.world import World
@@ -39,7 +38,6 @@ def some_terms() -> st.SearchStrategy[Terms]:
 CLEAR = st.builds(
     Facts,
     fingerprinted=st.just(True),
-    held=st.just(False),
     erased=st.just(False),
     revoked=st.just(False),
     restricted=st.just(False),
@@ -51,7 +49,6 @@ CLEAR = st.builds(
 FACTS = CLEAR | st.builds(
     Facts,
     fingerprinted=st.booleans(),
-    held=st.booleans(),
     erased=st.booleans(),
     revoked=st.booleans(),
     restricted=st.booleans(),
@@ -71,7 +68,7 @@ def test_law_1_nothing_is_permitted_unless_all_agree(facts: Facts) -> None:
         ends = [by_scope[scope] for by_scope in facts.granted]
         sources = [source.until[scope] for source in facts.sources]
         agreed = ends and None not in ends + sources
-        barred = facts.erased or facts.revoked or facts.restricted or facts.held or facts.withdrawn >> scope & 1
+        barred = facts.erased or facts.revoked or facts.restricted or facts.withdrawn >> scope & 1
         if agreed and not barred and facts.fingerprinted and facts.everyone_confirmed:
             assert until == min(end for end in ends + sources if end is not None)
         else:
@@ -86,7 +83,6 @@ def test_one_more_bar_never_permits(facts: Facts, scope: int) -> None:
         {"erased": True},
         {"revoked": True},
         {"restricted": True},
-        {"held": True},
         {"fingerprinted": False},
         {"everyone_confirmed": False},
         {"withdrawn": facts.withdrawn | 1 << scope},
@@ -170,15 +166,14 @@ def test_every_way_to_be_excluded_reads_as_the_oracle_says(world: World) -> None
     check_world()
 
 
-def test_images_of_every_kind_are_in_one_feed_but_for_held_ones(world: World) -> None:
+def test_images_of_every_kind_are_in_one_feed_and_equal_bytes_are_one(world: World) -> None:
     ines, jo = world.person("ines"), world.person("jo")
     world.image(ines)
     world.image(ines, registered=False)
-    world.image(ines, depicts=Shown.OTHER)
+    world.image(ines, depicts="unknown")
     world.image(ines, content=b"the same")
     world.image(jo, content=b"the same")
     assert {of.count for of in FeedTotal.objects.all()} == {4}
-    assert Standing.objects.filter(held=True).count() == 1
 
 
 def test_a_row_that_an_act_did_not_change_keeps_its_act(world: World) -> None:

@@ -8,14 +8,12 @@ from uuid import uuid4
 import pytest
 
 from consent.errors import IdempotencyMismatch, ScopeNotOffered
-from consent.models import Case, Withdrawal
-from consent.rules.lifecycle import CaseMove
+from consent.models import Withdrawal
 from consentkit.scopes import PURPOSES
-from registry.acts.submit import Shown
 from registry.errors import NotFound
 from registry.models import Entry
 from tests.threads import Gate, connected, together
-from tests.world import World, digest_of, reason, uses
+from tests.world import World, reason, uses
 
 
 def size() -> int:
@@ -111,18 +109,6 @@ def test_images_of_others_are_not_found_and_nothing_is_done(world: World) -> Non
     assert reason(mine) is None
 
 
-def test_a_held_copy_beside_a_foreign_image_opens_no_case(world: World) -> None:
-    """Nothing done means nothing done: not even the dispute that comes before the withdrawal."""
-    ines, jo = world.person("ines"), world.person("jo")
-    world.image(ines, content=b"the same")
-    held = world.image(jo, content=b"the same")
-    before = size()
-    with pytest.raises(NotFound):
-        world.withdraw(jo, [held, uuid4()])
-    assert size() == before
-    assert not Case.objects.exists()
-
-
 def test_all_without_any_image_leaves_word(world: World) -> None:
     ines = world.person("ines")
     first = world.withdraw(ines)
@@ -175,7 +161,7 @@ def test_a_derived_image_ends_no_later_than_its_source(world: World) -> None:
 
 def test_the_contributor_who_is_not_shown_can_withdraw(world: World) -> None:
     ines = world.person("ines")
-    image = world.image(ines, depicts=Shown.OTHER)
+    image = world.image(ines, depicts="unknown")
     assert reason(image) == "depicted_unconfirmed"
     world.withdraw(ines)
     assert reason(image) == "withdrawn"
@@ -206,15 +192,6 @@ def test_law_2_a_key_that_was_used_swallows_no_withdrawal(world: World) -> None:
     assert reason(later) == "withdrawn"
 
 
-def test_the_same_dispute_is_opened_once(world: World) -> None:
-    """Withdrawals of one held copy that arrive at once share a case, and its place in the quota."""
-    ines, jo = world.person("ines"), world.person("jo")
-    world.image(ines, content=b"the same")
-    world.image(jo, content=b"the same")
-    together(*[lambda: world.withdraw(jo)] * 4)
-    assert Case.objects.count() == 1
-
-
 def test_an_unknown_purpose_is_refused_before_anything(world: World) -> None:
     ines = world.person("ines")
     world.image(ines)
@@ -232,62 +209,6 @@ def test_it_is_accepted_whatever_the_log_is_in_doubt_about(world: World) -> None
     world.later(seconds=31)  # entries wait for a checkpoint for too long
     world.withdraw(ines)
     assert reason(image) == "withdrawn"
-
-
-# The same bytes from somebody else
-
-
-def test_the_same_bytes_from_somebody_else_are_held(world: World) -> None:
-    ines, jo, lab = world.person("ines"), world.person("jo"), world.pipeline()
-    first = world.image(ines, content=b"the same")
-    second = world.image(jo, content=b"the same")
-    assert world.image(ines, content=b"the same") == first
-    assert reason(second) == "unfingerprinted"
-    world.grant(jo)
-    assert reason(second) == "unfingerprinted"  # its grants do not permit
-    world.publish()
-    digest = digest_of(first)
-    assert world.decision(lab, second).decision == "unknown"
-    assert world.check(lab, digest, by="sha256").decisions[0].decision == "excluded"
-    world.grant(ines)
-    world.publish()
-    assert world.check(lab, digest, by="sha256").decisions[0].decision == "permitted"
-    assert world.decision(lab, second).decision == "unknown"
-
-
-def test_a_rejected_image_holds_nobody_elses(world: World) -> None:
-    ines, jo = world.person("ines"), world.person("jo")
-    world.reject(world.image(ines, content=b"the same", registered=False))
-    assert reason(world.image(jo, content=b"the same")) == "no_grant"
-
-
-def test_withdrawing_a_held_copy_restricts_the_first_image(world: World) -> None:
-    ines, jo = world.person("ines"), world.person("jo")
-    first = world.image(ines, content=b"the same")
-    second = world.image(jo, content=b"the same")
-    world.grant(ines)
-    before = size()
-    taken = world.withdraw(jo, purposes=["ai_training"])
-    assert size() == before + 2  # the dispute first, by an act of its own, then the withdrawal
-    assert taken.index == before + 1
-    assert reason(first) == reason(first, "evaluation") == "restricted"
-    assert reason(second) == "withdrawn"
-    (case,) = Case.objects.all()
-    assert case.kind == "dispute"
-    world.withdraw(jo, purposes=["ai_training"])
-    world.withdraw(jo)
-    assert Case.objects.count() == 1  # one dispute an image is enough
-    world.resolve(case.id, CaseMove.REJECT)
-    assert reason(first) is None
-
-
-def test_withdrawing_the_first_image_says_nothing_of_the_held_one(world: World) -> None:
-    ines, jo = world.person("ines"), world.person("jo")
-    world.image(ines, content=b"the same")
-    second = world.image(jo, content=b"the same")
-    world.withdraw(ines)
-    assert reason(second) == "unfingerprinted"
-    assert not Case.objects.exists()
 
 
 # At the same moment

@@ -16,7 +16,7 @@ PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "lifecycle.md"
 
 IMAGES: Final = {
     ImageState.SUBMITTED: "the registry: a worker decodes it",
-    ImageState.REGISTERED: "the person shown: grant",
+    ImageState.REGISTERED: "everybody shown: grant",
     ImageState.REJECTED: "nobody: bring a better picture",
 }
 IMAGE_MOVES: Final = {
@@ -55,7 +55,9 @@ CASE_TEXT: Final = """\
 A case (`dpv:RightExerciseActivity`) restricts the images that it names exactly as soon as it is opened, and copies of a
 picture that came with it as soon as a worker has found them; both within a quota, past which images are only noted.
 Only a steward decides it, and chooses which of the images are the same. An upload that looks like somebody's protected
-image opens a case of its own, and so do copies found once an image is withdrawn."""
+image opens a case of its own, and so do copies found once an image is withdrawn. Where two people say different things
+about one picture, the case restricts nothing: their statements do, until all have granted or a steward finds one of
+them false."""
 
 REASON_TEXT: Final = """\
 Strongest first; the first that applies is given. The person and stewards see the reason, a pipeline sees only what it

@@ -25,16 +25,16 @@ from pytest_django import DjangoDbBlocker, Settings
 from consent import errors
 from consent.acts.close_day import close_day
 from consent.acts.unfold import unfold
-from consent.models import Disclosure, DisclosureDay, ManifestLook, Notification
+from consent.models import Case, Disclosure, DisclosureDay, ManifestLook, Notification
 from consent.reads.disclosures import any_to_unfold
+from consent.reads.statements import statements
 from consent.rules.lifecycle import CaseMove
 from consent.rules.reasons import Decision
-from registry.acts.submit import Shown
-from registry.errors import NotFound
+from registry.errors import DerivationCircle, NotFound, StatementDismissed, StatementLooser
 from registry.log.publisher import latest
 from registry.log.readiness import LogInDoubt
 from registry.log.recorder import head_size
-from registry.models import Depiction, Entry, Image
+from registry.models import Bringing, Depiction, Entry, Image
 from tests import databases, oracle
 from tests.checker import check_world, story
 from tests.world import World, digest_of
@@ -86,23 +86,47 @@ class Registry(RuleBasedStateMachine):
         target=images,
         who=WHO,
         content=st.sampled_from([None, b"0", b"1"]),
-        depicts=st.sampled_from([Shown.SELF, Shown.SELF, Shown.OTHER]),
+        depicts=st.sampled_from(["self", "self", "self unknown", "nobody", "jo@example.com"]),
         registered=st.booleans(),
         source=st.none() | images,
     )
-    def submit(self, who: str, content: bytes | None, depicts: Shown, registered: bool, source: UUID | None) -> Any:
+    def submit(self, who: str, content: bytes | None, depicts: str, registered: bool, source: UUID | None) -> Any:
         person = self.world.person(who)
         foreign = source is not None and source not in self._brought(person)
         before = head_size()
         try:
             image = self.world.image(
-                person, content=content, depicts=depicts, registered=registered, derived_from=source
+                person, content=content, depicts=depicts, registered=registered, derived_from=source or ()
             )
         except NotFound:  # made from somebody else's picture
             assert foreign
             assert head_size() == before
             return multiple()
+        except (StatementLooser, StatementDismissed, DerivationCircle):
+            assert head_size() == before
+            return multiple()
         return image
+
+    @rule(who=WHO, image=images, depicts=st.sampled_from(["self", "self unknown", "nobody"]), source=st.none() | images)
+    def correct(self, who: str, image: UUID, depicts: str, source: UUID | None) -> None:
+        person, before = self.world.person(who), head_size()
+        try:
+            recorded = self.world.correct(person, image, depicts, derived_from=[source] if source else [])
+        except NotFound:
+            assert {image, source or image} - self._theirs(person)
+            assert head_size() == before
+        except DerivationCircle:
+            assert head_size() == before
+        else:
+            assert head_size() == before + (recorded is not None)
+
+    @rule(pick=st.randoms(use_true_random=False))
+    def judge(self, pick: Any) -> None:
+        """A worker puts what people differ about on the desk; a steward finds one of the statements false, or none."""
+        for case in self.world.hear():
+            bringers = statements(UUID(Case.objects.get(id=case).asked))
+            live = [each.person for each in bringers if not each.dismissed]
+            self.world.judge(case, *pick.sample(live, pick.randint(0, 1)))
 
     @rule(image=images)
     def register(self, image: UUID) -> None:
@@ -192,17 +216,15 @@ class Registry(RuleBasedStateMachine):
         images = oracle.images(told)
         checked = self.world.asks(self.lab[audience], *images, UUID(int=7), *images[:1], purpose=purpose)
         expected = [oracle.decide(told, image, purpose, audience, now) for image in images]
-        held = {str(image) for image in Image.objects.filter(held=True).values_list("id", flat=True)}
-        expected = ["unknown" if image in held else word for image, word in zip(images, expected, strict=True)]
         if doubted:
             expected = ["unknown" if word == "permitted" else word for word in expected]
         assert checked.size == len(told)
         assert [decided.decision for decided in checked.decisions] == [*expected, "unknown", *expected[:1]]
         assert now < checked.valid_until <= now + 900
         answered = [str(UUID(bytes=checked.images[at : at + 16])) for at in range(0, len(checked.images), 16)]
-        assert sorted(answered) == sorted({str(image) for image in images} - held)
+        assert sorted(answered) == sorted(images)
         kept = Disclosure.objects.latest("serial")
-        assert bytes(kept.images) == b"".join(sorted(UUID(image).bytes for image in images if image not in held))
+        assert bytes(kept.images) == b"".join(sorted(UUID(image).bytes for image in images))
         assert (kept.size, kept.at) == (len(told), self.world.at)
 
     @rule()
@@ -225,9 +247,9 @@ class Registry(RuleBasedStateMachine):
 
     @rule(chosen=st.lists(images, min_size=1, max_size=3), purpose=st.sampled_from(oracle.PURPOSES), audience=AUDIENCE)
     def attest(self, chosen: list[UUID], purpose: str, audience: str) -> None:
-        """Whatever stands against it already is told with it; held images are strangers."""
+        """Whatever stands against it already is told with it."""
         digests = {digest_of(image) for image in chosen}
-        ours = Image.objects.filter(sha256__in=digests, held=False).values_list("id", flat=True)
+        ours = Image.objects.filter(sha256__in=digests).values_list("id", flat=True)
         before = head_size()
         try:
             done = self.world.attest(self.lab[audience], *chosen, purpose=purpose, name=secrets.token_hex(8))
@@ -250,7 +272,7 @@ class Registry(RuleBasedStateMachine):
     # What the model knows
 
     def _brought(self, person: UUID) -> set[UUID]:
-        return set(Image.objects.filter(contributor=person).values_list("id", flat=True))
+        return set(Bringing.objects.filter(person=person, dismissed=False).values_list("image", flat=True))
 
     def _theirs(self, person: UUID) -> set[UUID]:
         shown = Depiction.objects.filter(person=person, confirmed=True).values_list("image", flat=True)

@@ -12,7 +12,6 @@ import pytest
 from consent.errors import CaseClosed
 from consent.rules.lifecycle import CaseMove
 from consentkit.scopes import PURPOSES
-from registry.acts.submit import Shown
 from registry.errors import Refusal
 from tests.checker import check_world
 from tests.threads import together
@@ -37,10 +36,10 @@ def test_random_acts_from_four_connections(world: World) -> None:
             lambda: world.grant(person, chosen, purposes=purposes),
             lambda: world.withdraw(person, chosen, purposes=purposes),
             lambda: world.withdraw(person, [image], purposes=purposes),
-            lambda: world.image(person, content=bytes([dice.randrange(8)]), derived_from=dice.choice([None, image])),
+            lambda: world.image(person, content=bytes([dice.randrange(8)]), derived_from=dice.choice([(), image])),
             lambda: world.resolve(world.case(image=image, claimant=str(dice.random())), dice.choice(list(CaseMove))),
             lambda: world.case(sha256=digest_of(image), claimant=str(dice.random())),
-            lambda: world.register(world.image(person, registered=False, depicts=Shown.OTHER)),
+            lambda: world.register(world.image(person, registered=False, depicts="unknown")),
         ]
         with suppress(Refusal):
             dice.choice(verbs)()

@@ -6,8 +6,8 @@ from itertools import product
 import pytest
 
 from consent.models.cases import KINDS
+from consent.rules.consents import Consent
 from consent.rules.lifecycle import CaseState, Hold
-from consent.rules.reasons import Reason
 from consentkit.entries import Kind
 from consentkit.formats import REJECTIONS
 from consentkit.matching.alteration import alteration
@@ -21,11 +21,12 @@ OURS = re.compile(r"withdraw|revoke|standing|exclu|permitted|fingerprint|pipelin
 def test_every_purpose_audience_reason_kind_and_state_has_words() -> None:
     assert list(words.PURPOSE) == list(PURPOSES)
     assert list(words.AUDIENCE) == list(AUDIENCES)
-    assert set(words.REASON) == set(Reason)
+    assert set(words.CONSENT) == set(Consent)
     assert set(words.EVENT) == set(Kind)
     assert set(words.CASE_STATE) == set(CaseState)
     assert set(words.HOLD) == set(Hold)
-    assert set(words.CASE_KIND) == set(words.ACCEPT) == set(words.REJECT) == set(KINDS)
+    assert set(words.CASE_KIND) == set(KINDS)
+    assert set(words.ACCEPT) == set(words.REJECT) == set(KINDS) - {"statements"}  # which has a page of its own
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,8 @@ def test_every_alteration_that_matching_names_has_words() -> None:
 def told() -> list[str]:
     """All that a contributor may read from these tables."""
     named = [*words.PURPOSE.values(), *words.AUDIENCE.values()]
-    texts = [*words.REASON.values(), *words.NOT_USED.values(), *words.EVENT.values(), *REJECTIONS.values()]
+    texts = [*words.CONSENT.values(), *words.DEPICTS.values(), words.PAUSED, *words.EVENT.values()]
+    texts += REJECTIONS.values()
     return [f"{text}" for text in [*texts, *(each.name for each in named), *(each.sentence for each in named)]]
 
 

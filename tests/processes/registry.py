@@ -99,7 +99,7 @@ class Caller:
 
     def bring(self, content: bytes) -> str:
         """Hand in a picture; its number."""
-        said = self.send_file("/api/v1/me/images", content)
+        said = self.send_file("/api/v1/me/images", content, depicts="self")
         assert said.status == 201, said.body
         return str(said.json()["image"])
 
@@ -115,7 +115,8 @@ class Caller:
         return self._send(urllib.request.Request(self.url + path, body, kind))
 
     def grant(self) -> Answer:
-        return self.post("/api/v1/me/grants", {"images": "all", "purposes": ["ai_training"]})
+        notice = self.get("/api/v1/notices/current").json()["notice"]
+        return self.post("/api/v1/me/grants", {"images": "all", "purposes": ["ai_training"], "notice": notice})
 
     def withdraw(self) -> Answer:
         return self.post("/api/v1/me/withdrawals", {"images": "all", "purposes": "all"})

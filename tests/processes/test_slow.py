@@ -40,15 +40,21 @@ def in_json(path: str, **body: Any) -> Callable[[Caller], tuple[Any, float]]:
 
 def an_upload(caller: Caller) -> tuple[Any, float]:
     mark = uuid4().hex
-    head = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
+    field = f'--{mark}\r\nContent-Disposition: form-data; name="depicts"\r\n\r\nself\r\n'
+    head = f'{field}--{mark}\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n'
     body = head.encode() + jpeg(7) + f"\r\n--{mark}--\r\n".encode()
     return slowly(caller, "/api/v1/me/images", body, f"multipart/form-data; boundary={mark}")
 
 
-SLOW = {
+SLOW: dict[str, Callable[[Caller], tuple[Any, float]]] = {
     "image_submitted": an_upload,
     "withdrawn": in_json("/api/v1/me/withdrawals", images="all", purposes="all"),
-    "granted": in_json("/api/v1/me/grants", images="all", purposes=["ai_training"]),
+    "granted": lambda caller: in_json(
+        "/api/v1/me/grants",
+        images="all",
+        purposes=["ai_training"],
+        notice=caller.get("/api/v1/notices/current").json()["notice"],
+    )(caller),
 }
 
 

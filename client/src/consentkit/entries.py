@@ -44,6 +44,7 @@ class Kind(StrEnum):
     SNAPSHOT_PUBLISHED = "snapshot_published"
     COLLECTION_MADE_PUBLIC = "collection_made_public"
     DISCLOSURES_LOGGED = "disclosures_logged"
+    STATEMENT_CORRECTED = "statement_corrected"
 
 
 @dataclass(frozen=True)

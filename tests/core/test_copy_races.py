@@ -14,8 +14,7 @@ from consent.reads.copies import protected_copies
 from consent.rules.lifecycle import CaseMove
 from registry import originals
 from registry.acts.register import Measured
-from registry.models import Image
-from registry.reads.queue import bringers
+from registry.models import Bringing, Image
 from tests.drawn import jpeg
 from tests.threads import Gate, connected, together
 from tests.world import World, altered, reason
@@ -29,7 +28,7 @@ def original(world: World) -> UUID:
 
 
 def registers(world: World, image: UUID, measured: Measured, *, seen: int) -> Registered:
-    (person,) = bringers(image)
+    person = Bringing.objects.get(image=image).person_id
     return register_checked(image, person=person, measured=measured, seen=seen, at=world.at)
 
 
@@ -66,10 +65,7 @@ def test_protected_once_more_counts_as_news(world: World, original: UUID) -> Non
     assert looked.found == ()
     world.withdraw(ines)
     world.protect()
-    assert (
-        register_checked(copy, person=bringer(copy), measured=measured, seen=looked.seen, at=world.at)
-        == Registered.LOOK_AGAIN
-    )
+    assert registers(world, copy, measured, seen=looked.seen) == Registered.LOOK_AGAIN
 
 
 def test_what_is_no_copy_does_not_wait_for_thousands_to_be_protected(world: World, original: UUID) -> None:
@@ -98,9 +94,7 @@ def test_a_search_waits_for_the_registration_that_is_under_way(world: World, ori
     """The registration has compared, and not committed: what it brings must be found, so nothing may overtake it."""
     copy, measured = submitted(world)
     gate = Gate("registry_image")
-    register = partial(
-        register_checked, copy, person=bringer(copy), measured=measured, seen=seen_by_the_upload(copy), at=world.at
-    )
+    register = partial(registers, world, copy, measured, seen=seen_by_the_upload(copy))
     with ThreadPoolExecutor(1) as pool:
         with gate.stopped(register) as registering:
             world.withdraw(world.person("ines"))

@@ -201,6 +201,8 @@ class Images(PersonDoor):
 class Image(PersonDoor):
     """One of a person's pictures, with its history."""
 
+    http_method_names = ["get", "head", "patch"]
+
     @d.described(
         "read_image",
         "One of your pictures: its state, what it may be used for, its history, who asked about it, and who "

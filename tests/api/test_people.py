@@ -197,7 +197,7 @@ def test_a_withdrawal_tells_the_workers_once_it_is_recorded(
 def test_idempotency_keys(world: World, doors: Doors) -> None:
     ines = world.person("ines")
     world.image(ines)
-    token, body = doors.token(ines), {"images": "all", "purposes": ["ai_training"]}
+    token, body = doors.token(ines), {"images": "all", "purposes": ["ai_training"], "notice": doors.notice()}
     first, again = (doors.post("me/grants", token, body, Idempotency_Key="one") for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json()
@@ -211,7 +211,7 @@ def test_refusals_of_a_grant(world: World, doors: Doors) -> None:
     token = doors.token(ines)
 
     def refused(**changed: Any) -> tuple[int, str]:
-        body = {"images": [str(image)], "purposes": ["ai_training"], **changed}
+        body = {"images": [str(image)], "purposes": ["ai_training"], "notice": doors.notice(), **changed}
         answer = doors.post("me/grants", token, body)
         return answer.status_code, slug(answer)
 
@@ -221,7 +221,8 @@ def test_refusals_of_a_grant(world: World, doors: Doors) -> None:
     assert refused(audience="everybody") == (422, "field-invalid")
     assert refused(images=["x"]) == (422, "digest-malformed")
     assert refused(images=[]) == refused(purposes=[]) == (422, "field-invalid")
-    nobody = doors.post("me/grants", doors.token(world.person("kim")), {"images": "all", "purposes": ["evaluation"]})
+    body = {"images": "all", "purposes": ["evaluation"], "notice": doors.notice()}
+    nobody = doors.post("me/grants", doors.token(world.person("kim")), body)
     assert (nobody.status_code, slug(nobody)) == (409, "nothing-to-grant")
 
 
@@ -271,7 +272,7 @@ def test_a_rejected_picture_says_why(world: World, doors: Doors) -> None:
     page = doors.get(f"me/images/{image}", doors.token(ines)).json()
     assert (page["state"], page["rejection"]["slug"]) == ("rejected", "image-too-small")
     assert "64 pixels" in page["rejection"]["detail"]
-    assert page["standing"]["ai_training"]["research"]["decision"] == "unknown"
+    assert page["standing"]["ai_training"]["research"]["consent"] == "none"
 
 
 def test_the_current_notice(world: World, doors: Doors) -> None:

@@ -245,6 +245,7 @@ def test_the_description_is_whole(doors: Doors) -> None:
         "/api/v1/me/receipts/{index}",
         "/api/v1/me/withdrawals",
         "/api/v1/notices/current",
+        "/api/v1/notices/{digest}",
         "/api/v1/notifications",
         "/api/v1/notifications/{notification}/images",
         "/api/v1/notifications/{notification}/outcome",

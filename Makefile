@@ -1,6 +1,6 @@
 # Every command builds what it needs first. `make` alone lists them.
 
-.PHONY: help setup check test demo serve bench adapters clean
+.PHONY: help setup check test torture demo serve bench adapters clean
 .DEFAULT_GOAL := help
 
 RUN := .venv/bin/python
@@ -11,6 +11,7 @@ help:
 	@echo 'make demo     tell the main story and verify it  (IMAGES=folder for your own portraits)'
 	@echo 'make serve    the whole registry at http://127.0.0.1:8000, data under var/, until Ctrl-C'
 	@echo 'make test     the whole test suite  (ARGS="tests/embedded -x" for a part)'
+	@echo 'make torture  random histories from six threads, until one is wrong  (TORTURE_SECONDS=600 for a longer one)'
 	@echo 'make check    lint, types, import contracts'
 	@echo 'make bench    every benchmark with its floors  (ONLY=name for one)'
 	@echo 'make adapters every adapter of consentkit with its library; builds .venv-adapters (2 GB or more), needs Java 17'
@@ -50,6 +51,10 @@ check: setup
 
 test: setup
 	@$(RUN) -m pytest $(ARGS)
+
+# History after history, until one is wrong or somebody stops it.
+torture: setup
+	@while $(RUN) -m pytest tests/machine/test_torture.py -n 0 -q -s; do :; done
 
 demo: setup
 	@$(RUN) -m service.demo $(if $(IMAGES),--images '$(IMAGES)')

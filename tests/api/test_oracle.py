@@ -94,12 +94,16 @@ def attack(world: World, doors: Doors, *, name: str, number: int) -> list[str]:
     world.upload(mallory, _picture(number))  # the same again, and what a worker does
     look()
     body = {"images": [image], "purposes": ["ai_training"], "notice": doors.notice()}
-    readings.append(read(doors.post("me/grants", token, body)))
+    world.publish()
+    granted = doors.post("me/grants", token, body)
+    assert granted.status_code == 201
+    readings.append(read(granted))
     look()
     readings.append(read(doors.upload(token, _picture(number), depicts=["self", "unknown"])))
     look()
     readings.append(read(doors.post("me/withdrawals", token, {"images": "all", "purposes": "all"})))
     look()
+    assert "given" in readings[7]
     return readings
 
 

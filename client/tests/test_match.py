@@ -53,7 +53,6 @@ def faces(tmp_path: Path) -> Path:
     ImageOps.mirror(drawn(1)).save(folder / "deep" / "er" / "copy.webp", quality=60)
     drawn(2).save(folder / "deep" / "other.of.no.suffix", "PNG")
     (folder / "labels.csv").write_text("one.jpg,1\n")
-    (folder / ".hidden.jpg").write_bytes((folder / "one.jpg").read_bytes())
     return folder
 
 
@@ -108,7 +107,7 @@ def test_a_folder_is_searched_for_altered_copies(sim, shell, faces, gone):
     assert told["copy.webp"]["matches"][0]["alteration"] == "mirrored"
     other = told["other.of.no.suffix"]
     assert (other["decision"], other["reason"], other["matches"]) == ("unknown", None, [])
-    assert "1 files were passed over" in done.err
+    assert done.err == "consentkit: looked at 3 of 3 pictures\n"  # labels.csv is surely none
 
 
 def test_words_say_what_to_do(sim, shell, faces, gone):
@@ -141,8 +140,9 @@ def test_a_registry_that_could_not_look_at_everything(sim, shell, faces, gone):
     sim.be_incomplete()
     done = shell("match", faces / "deep" / "other.of.no.suffix", *FOR)
     assert done.code == 4
-    assert "nothing matched so far" in done.out
-    assert "ask again later" in done.err
+    assert "nothing matched so far: the registry compared 1 of 2 images; ask again later" in done.out
+    told = json.loads(shell("match", faces / "deep" / "other.of.no.suffix", *FOR, "--json").out)
+    assert (told["compared"], told["protected"]) == (1, 2)
     assert shell("match", faces, *FOR).code == 3
 
 
@@ -160,14 +160,49 @@ def damaged(faces: Path) -> Path:
 
 def test_a_damaged_picture_is_reported_and_the_run_goes_on(sim, shell, faces, damaged):
     done = shell("match", faces, *FOR, "--json")
-    assert done.code == 1
+    assert done.code == 4
     assert len(lines(done.out)) == 3
     assert f"consentkit: {damaged}: it cannot be read, or is damaged" in done.err
+    assert "consentkit: looked at 3 of 4 pictures\nconsentkit: passed over 1: it cannot be read" in done.err
 
 
-def test_excluded_wins_over_errors_and_errors_over_doubt(sim, shell, faces, damaged):
+@pytest.mark.parametrize(
+    ("name", "kind"), [("a.avif", "AVIF"), ("a.gif", "GIF"), ("a.tiff", "TIFF"), ("a.bmp", "BMP"), ("a.jpg", "AVIF")]
+)
+def test_a_copy_in_a_format_that_no_registry_takes_is_found(sim, shell, faces, gone, tmp_path, name, kind):
+    drawn(1).convert("L" if kind == "GIF" else "RGB").save(tmp_path / name, kind)
+    told = json.loads(shell("match", tmp_path / name, *FOR, "--json").out)
+    assert (told["decision"], [each["image"] for each in told["matches"]]) == ("excluded", [gone])
+
+
+def test_samples_that_would_be_clipped_are_not_looked_at(sim, shell, gone, tmp_path):
+    Image.fromarray(np.asarray(drawn(1).convert("L"), np.float32) * 1000).save(tmp_path / "a.tiff")
+    done = shell("match", tmp_path / "a.tiff", *FOR)
+    assert (done.code, "samples of kind F are not read here" in done.err) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "why"),
+    [
+        ("a.heic", b"\0\0\0\x18ftypheic" + bytes(100), "HEIC pictures are not read here"),
+        ("no_suffix", b"\0\0\0\x18ftypmif1" + bytes(100), "HEIC pictures are not read here"),
+        ("a.jxl", b"\xff\x0a" + bytes(100), "JPEG XL pictures are not read here"),
+        ("a.zip", b"PK\3\4" + bytes(100), "it is no picture that is read here"),
+        ("lfs.jpg", b"version https://git-lfs.github.com/spec/v1\n", "it is no picture that is read here"),
+        (".hidden/a.jpg", b"", "it is no picture that is read here"),
+    ],
+)
+def test_what_was_not_looked_at_is_counted_and_named(sim, shell, faces, name, data, why):
+    (faces / name).parent.mkdir(exist_ok=True)
+    (faces / name).write_bytes(data)
+    done = shell("match", faces, *FOR)
+    assert done.code == 4
+    assert f"consentkit: looked at 3 of 4 pictures\nconsentkit: passed over 1: {why}" in done.err
+
+
+def test_excluded_wins_over_what_was_passed_over(sim, shell, faces, damaged):
     sim.be_incomplete()
-    assert shell("match", faces, *FOR).code == 1
+    assert shell("match", faces, *FOR).code == 4
     (image,) = sim.grant(kit.picture(1))
     sim.show(image, faces / "one.jpg")
     sim.withdraw(image)
@@ -178,11 +213,12 @@ def test_a_file_that_was_named_must_be_a_picture(sim, shell, faces):
     os.mkfifo(faces / "pipe")
     named = [faces / name for name in ("labels.csv", "missing.jpg", "pipe")]
     done = shell("match", *named, *FOR)
-    assert (done.code, done.out) == (1, "")
-    assert done.err.splitlines() == [
-        f"consentkit: {named[0]}: it is no JPEG, PNG or WebP picture",
+    assert (done.code, done.out) == (4, "")
+    assert done.err.splitlines()[:4] == [
+        f"consentkit: {named[0]}: it is no picture that is read here",
         f"consentkit: {named[1]}: there is no such file",
         f"consentkit: {named[2]}: it is no file",
+        "consentkit: looked at 0 of 3 pictures",
     ]
 
 
@@ -193,9 +229,9 @@ def test_other_things_in_a_folder(sim, shell, faces, tmp_path):
     (faces / "linked").symlink_to(tmp_path / "elsewhere")
     (faces / "loop").symlink_to(faces)
     done = shell("match", faces, *FOR, "--json")
-    assert done.code == 1
+    assert done.code == 4
     assert set(lines(done.out)) == {"one.jpg", "link.jpg"}
-    assert len(done.err.splitlines()) == 3  # and the labels
+    assert "looked at 2 of 4 pictures" in done.err
 
 
 def test_a_flat_picture_has_no_views_and_is_asked_about_all_the_same(sim, shell, tmp_path, sent):

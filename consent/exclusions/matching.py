@@ -7,7 +7,10 @@ one reads its standing. What it does not hold, because it waits for its views or
 
 import os
 import threading
-from typing import Final
+from collections import Counter
+from collections.abc import Set
+from dataclasses import dataclass
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import connection
@@ -24,8 +27,9 @@ CHANGED: Final = """
     WHERE version = %(version)s AND serial > %(seen)s ORDER BY serial LIMIT %(limit)s
 """
 # Rows of this version that came since or wait; and, while there are several versions, images that only another has.
+# Those with views first: what waits is named once they were all searched, and is counted before.
 NEWS: Final = """
-    SELECT image_id, views FROM (
+    SELECT image_id, views, count(*) OVER () FROM (
         SELECT image_id, views FROM consent_protection JOIN registry_image image ON image.id = image_id
         WHERE version = %(version)s AND (views IS NULL OR serial > %(seen)s) AND collection_id = %(collection)s
         UNION ALL
@@ -33,8 +37,16 @@ NEWS: Final = """
         WHERE (version < %(version)s OR version > %(version)s) AND collection_id = %(collection)s AND NOT EXISTS (
             SELECT FROM consent_protection this WHERE this.version = %(version)s AND this.image_id = other.image_id
         )
-    ) news ORDER BY views IS NULL LIMIT %(limit)s
+    ) news WHERE image_id <> ALL(%(searched)s::uuid[]) ORDER BY views IS NULL LIMIT %(limit)s
 """
+
+
+@dataclass(frozen=True)
+class News:
+    """Images that were not searched: a page of them with their views, None where one waits; `count`: of all pages."""
+
+    images: dict[UUID, Views | None]
+    count: int
 
 
 class Index:
@@ -46,11 +58,16 @@ class Index:
         self.seen = 0
         self._images: set[UUID] = set()
         self._residents: dict[UUID, Resident[UUID]] = {}
+        self._counts = Counter[UUID]()
 
     def matches(self, asking: Views, *, collection: UUID) -> list[Match[UUID]]:
         """Images of the collection that an asking picture matches, nearest first."""
         resident = self._residents.get(collection)
         return resident.matches(asking) if resident else []
+
+    def count(self, collection: UUID) -> int:
+        """Of how many images of the collection it has the views."""
+        return self._counts[collection]
 
     def refresh(self) -> None:
         """Add what this transaction sees and no earlier one saw, up to number `seen`. One thread reads at a time."""
@@ -71,6 +88,7 @@ class Index:
         if image not in self._images:
             self._images.add(image)
             self._residents.setdefault(collection, Resident()).add(image, views)
+            self._counts[collection] += 1  # last: what is counted is searched
 
 
 _indexes: dict[tuple[str, int], Index] = {}
@@ -98,9 +116,17 @@ def _forget() -> None:
 os.register_at_fork(after_in_child=_forget)
 
 
-def news(version: int, *, collection: UUID, seen: int) -> dict[UUID, Views | None]:
-    """Images of the collection that an index which has seen this number does not know, a page of them at most; None
-    where one waits for its views."""
+def news(version: int, *, collection: UUID, seen: int, searched: Set[UUID]) -> News:
+    """What an index that has seen this number does not know of the collection, and was not `searched` besides."""
+    asked: dict[str, Any] = {
+        "version": version,
+        "collection": collection,
+        "seen": seen,
+        "searched": list(searched),
+        "limit": PAGE,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(NEWS, {"version": version, "collection": collection, "seen": seen, "limit": PAGE})
-        return {image: None if views is None else views_of(views) for image, views in cursor.fetchall()}
+        cursor.execute(NEWS, asked)
+        rows = cursor.fetchall()
+    images = {image: None if views is None else views_of(views) for image, views, _ in rows}
+    return News(images, rows[0][2] if rows else 0)

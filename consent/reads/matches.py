@@ -21,7 +21,7 @@ from consentkit.scopes import scope
 from registry import originals
 from registry.reads.size import at_one_size
 
-TURNS: Final = 5  # transactions, after which an answer says that it is not complete
+TURNS: Final = 20  # transactions, each with a page of news, after which an answer says that it is not complete
 FEW: Final = 8  # images whose views are made while the answer waits, 40 ms each
 
 STANDINGS: Final = """
@@ -52,11 +52,19 @@ class PictureMatches:
 
 @dataclass(frozen=True)
 class Matched:
-    """One answer a picture, in their order, true at `size`. Not `complete`: some protected images have no views yet."""
+    """One answer a picture, in their order, true at `size`. `compared`: with how many images that are or were
+    protected, of how many in `protected`; the others have no views yet, or came too fast.
+    """
 
     size: int
-    complete: bool
+    compared: int
+    protected: int
     pictures: tuple[PictureMatches, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every protected image was compared."""
+        return self.compared == self.protected
 
     @property
     def images(self) -> bytes:
@@ -68,26 +76,27 @@ def match(asker: Asker, *, purpose: str, version: int, pictures: Sequence[bytes]
     """Of each picture's packed views, what they match in the asker's collection.
 
     Ten thousand pictures take longer than a transaction may stand idle, so they are searched before the one that
-    answers. What that one finds to be protected and not searched is searched then, and another one answers.
+    answers. What that one finds to be protected and not searched, a page at most, is searched then, and another one
+    answers.
     Raises UnknownVersion and FingerprintMalformed.
     """
     refuse_unknown_version(version)
     asked = asking_views(pictures)
     index = matching.current(version)
-    seen, searched = index.seen, set[UUID]()
+    seen, held, searched = index.seen, index.count(asker.collection), set[UUID]()
     near = [index.matches(views, collection=asker.collection) for views in asked]
     for turn in range(TURNS):
         with at_one_size() as size:
-            news = matching.news(version, collection=asker.collection, seen=seen)
+            news = matching.news(version, collection=asker.collection, seen=seen, searched=searched)
             reasons = _reasons(asker, purpose, {each.key for matches in near for each in matches})
-        fresh = {image: news[image] for image in news.keys() - searched}
-        made = _made(fresh, version) if turn < TURNS - 1 else {}
+        made = _made(news.images, version) if turn < TURNS - 1 else {}
         if not made:
             break
         searched |= made.keys()
         beside = Resident(made.items())
         near = [[*matches, *beside.matches(views)] for matches, views in zip(near, asked, strict=True)]
-    return Matched(size, not fresh, tuple(_answer(matches, reasons) for matches in near))
+    compared = held + len(searched)
+    return Matched(size, compared, compared + news.count, tuple(_answer(matches, reasons) for matches in near))
 
 
 def _made(news: Mapping[UUID, Views | None], version: int) -> dict[UUID, Views]:

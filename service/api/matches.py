@@ -94,6 +94,8 @@ ANSWER: Final = d.shown(
                 "type": "boolean",
                 "description": "False: an image that was protected just now could not be looked at yet. Ask again.",
             },
+            "compared": {**d.WHOLE, "description": "With how many protected images each picture was compared …"},
+            "protected": {**d.WHOLE, "description": "… of how many in the key's collection."},
             "pictures": d.many(
                 d.thing({"key": d.TEXT, "decision": DECISION, "reason": TOLD, "matches": d.many(FOUND)})
             ),
@@ -103,6 +105,8 @@ ANSWER: Final = d.shown(
         "size": 1042,
         "purpose": "ai_training",
         "complete": True,
+        "compared": 318,
+        "protected": 318,
         "pictures": [
             {
                 "key": "train/00017.jpg",
@@ -258,6 +262,8 @@ def _rendered(asked: Asked, matched: Matched) -> dict[str, Any]:
         "size": matched.size,
         "purpose": asked.purpose,
         "complete": matched.complete,
+        "compared": matched.compared,
+        "protected": matched.protected,
         "pictures": [_told(picture.key, of) for picture, of in told],
     }
 

@@ -61,7 +61,7 @@ def test_a_withdrawn_picture_is_found_mirrored_and_cropped(world: World, doors: 
     assert all(each == {**EMPTY, "key": each["key"]} for each in ask(doors, key, *asked)["pictures"])
     taken = world.withdraw(ines)
     answer = ask(doors, key, *asked)
-    assert list(answer) == ["size", "purpose", "complete", "pictures"]
+    assert list(answer) == ["size", "purpose", "complete", "compared", "protected", "pictures"]
     assert (answer["size"], answer["purpose"], answer["complete"]) == (taken.index + 1, "ai_training", True)
     assert [list(each) for each in answer["pictures"]] == [["key", "decision", "reason", "matches"]] * 4
     assert [each["key"] for each in answer["pictures"]] == [f"{number}.jpg" for number in range(4)]

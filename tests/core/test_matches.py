@@ -1,6 +1,7 @@
 """A pipeline asks whether its pictures are altered copies of protected ones."""
 
 import os
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -72,6 +73,52 @@ def test_a_withdrawal_is_in_the_answer_or_the_answer_says_that_it_is_not_complet
     found = world.match(lab, CROPPED)
     assert found.complete
     assert found.pictures[0].decision == "excluded"
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Acts once, between the moment at which the index is brought up to date and the answer."""
+    current = matching.current
+
+    def late(version: int) -> matching.Index:
+        index = current(version)
+        monkeypatch.setattr(matching, "current", current)
+        act()
+        return index
+
+    monkeypatch.setattr(matching, "current", late)
+
+
+def test_more_than_a_page_that_becomes_protected_meanwhile_is_compared(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also what waits for its views behind a full page."""
+    monkeypatch.setattr(matching, "PAGE", 2)
+    ada, bob, lab = world.person("ada"), world.person("bob"), world.pipeline()
+    files = [jpeg(seed) for seed in range(10, 15)]
+    for content in files:
+        world.image(ada, content=content)
+    world.image(bob, content=FACE)
+
+    def stop() -> None:
+        world.withdraw(ada)
+        world.protect()
+        world.withdraw(bob)
+
+    meanwhile(monkeypatch, stop)
+    found = world.match(lab, *(altered(content, crop=0.9) for content in (*files, FACE)))
+    assert (found.compared, found.protected, found.complete) == (6, 6, True)
+    assert [str(each.decision) for each in found.pictures] == ["excluded"] * 6
+
+
+def test_what_comes_faster_than_it_is_compared_is_counted(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matching, "PAGE", 2)
+    monkeypatch.setattr(matches, "TURNS", 2)
+    ada, lab = world.person("ada"), world.pipeline()
+    for seed in range(10, 15):
+        world.image(ada, content=jpeg(seed))
+    meanwhile(monkeypatch, lambda: (world.withdraw(ada), world.protect()))
+    found = world.match(lab, FACE)
+    assert (found.compared, found.protected, found.complete) == (2, 5, False)
 
 
 def test_where_the_small_picture_is_lost_no_answer_is_complete(world: World) -> None:

@@ -109,7 +109,7 @@ class _Looker:
             return None
         views, problem = answer["views"], answer["problem"]
         if views is None and not problem and picture.named:
-            problem = "it is no JPEG, PNG or WebP picture"
+            problem = "it is no picture that is read here"
         return Look(None if views is None else bytes.fromhex(views), problem)
 
     def end(self) -> None:

@@ -16,8 +16,9 @@ import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from consentkit.content import is_named, is_none, picture_format
 from consentkit.errors import ConsentkitError
-from consentkit.formats import HEAD_BYTES, Rejection, sniff
+from consentkit.formats import HEAD_BYTES
 
 if TYPE_CHECKING:
     from consentkit.fingerprints.perception import Perceived
@@ -25,7 +26,21 @@ if TYPE_CHECKING:
 READY: Final = "ready"
 VIEWS: Final = "views256"
 
-_FORMATS: Final = ("JPEG", "PNG", "WEBP")
+_FORMATS: Final = {
+    "JPEG": "JPEG",
+    "PNG": "PNG",
+    "WebP": "WEBP",
+    "GIF": "GIF",
+    "TIFF": "TIFF",
+    "BMP": "BMP",
+    "AVIF": "AVIF",
+}
+"""What is read here, as Pillow calls it. A registry takes the first three; copies come in all."""
+
+_TAKEN: Final = ("JPEG", "PNG", "WebP")
+_MODES: Final = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16", "I;16B")
+"""Of the other formats: what these three have besides would be clipped or wrapped, and look like nothing."""
+
 # All that Pillow was seen to raise on damaged files.
 _DAMAGED: Final = (
     ArithmeticError,
@@ -50,23 +65,27 @@ class Unreadable(ConsentkitError):
 
 
 def look(path: Path, extent: tuple[int, int] | None = None) -> "Perceived | None":
-    """What a picture looks like; None for what is no JPEG, PNG or WebP by its content. Raises Unreadable
-    or MissingExtra.
+    """What a picture looks like; None for what is surely no picture, as text is. Raises Unreadable for any other
+    file that is not read here, or MissingExtra.
 
-    Of a file that moves, its first picture.
+    Content decides. Of a file that moves, its first picture.
     """
     perceive, image = _tools()
     if not path.is_file():
         raise Unreadable("there is no such file" if not path.exists() else "it is no file")
     try:
         with _opened(path, extent) as file, warnings.catch_warnings():
-            size = path.stat().st_size if extent is None else extent[1]
-            if isinstance(sniff(file.read(HEAD_BYTES), size), Rejection):
+            name = picture_format(head := file.read(HEAD_BYTES))
+            if name is None and is_none(head) and not is_named(path.suffix.removeprefix(".")):
                 return None
+            if name not in _FORMATS:
+                raise Unreadable(_not_read(name))
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", image.DecompressionBombWarning)
             file.seek(0)
-            with image.open(file, formats=_FORMATS) as opened:
+            with image.open(file, formats=(_FORMATS[name],)) as opened:
+                if name not in _TAKEN and opened.mode not in _MODES:
+                    raise Unreadable(f"{name} pictures with samples of kind {opened.mode} are not read here")
                 found: Perceived = perceive(opened)
                 return found
     except (image.DecompressionBombError, image.DecompressionBombWarning) as error:
@@ -75,6 +94,12 @@ def look(path: Path, extent: tuple[int, int] | None = None) -> "Perceived | None
         raise Unreadable("there is not enough memory to read it") from error
     except _DAMAGED as error:
         raise Unreadable(f"it cannot be read, or is damaged ({_line(error)})") from error
+
+
+def _not_read(name: str | None) -> str:
+    if name is None:
+        return "it is no picture that is read here"
+    return f"{name} pictures are not read here: look at a copy in another format"
 
 
 def _opened(path: Path, extent: tuple[int, int] | None) -> IO[bytes]:

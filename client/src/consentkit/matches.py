@@ -22,8 +22,8 @@ VERSION: Final = 1
 """Of `views256`, by a test."""
 
 Word = Literal["excluded", "unknown"]
-Progress = Callable[[int, int], object]
-"""Told after each file how many were looked at so far, and how many passed over because they are no pictures."""
+Progress = Callable[[int], object]
+"""Told after each file how many have been opened so far."""
 
 Asked = tuple[Picture, bytes]
 """A picture and its views, packed."""
@@ -55,8 +55,8 @@ class Found:
 class Match:
     """What there is to say of one picture: `excluded` if it is a copy of what must not be used, otherwise `unknown`.
 
-    `problem` says why the picture could not be looked at; then nothing was asked and `size` is None. `complete`: it was
-    compared with every protected image as of the log's `size`.
+    `problem` says why the file was passed over; then nothing was asked and `size` is None. It was compared with
+    `compared` of the `protected` images, as of the log's `size`.
     """
 
     path: Path
@@ -65,8 +65,14 @@ class Match:
     reason: str | None
     matches: tuple[Found, ...]
     size: int | None
-    complete: bool
+    compared: int
+    protected: int
     problem: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether it was compared with every protected image."""
+        return not self.problem and self.compared == self.protected
 
 
 def match(
@@ -75,9 +81,9 @@ def match(
     *,
     purpose: str,
     deposit: bool = False,
-    progress: Progress = lambda _looked, _passed: None,
+    progress: Progress = lambda _opened: None,
 ) -> Generator[Match, None, None]:
-    """One answer a picture, as they come: files that are no pictures have none, unless they were given by name.
+    """One answer a file, as they come: those that are surely no pictures have none, unless they were given by name.
 
     Raises Misuse, Unreachable, Malformed for an answer to anything else, or ConsentkitError without the extra.
     """
@@ -85,17 +91,13 @@ def match(
     if deposit:
         _require_distinct(given)
     waiting: list[Asked] = []
-    looked = passed = 0
     with Lookers() as lookers:
-        for picture, look in lookers.look(walk(given)):
-            looked += 1
+        for opened, (picture, look) in enumerate(lookers.look(walk(given)), start=1):
             if look.views is not None:
                 waiting.append((picture, look.views))
             elif look.problem:
-                yield Match(picture.path, picture.key, "unknown", None, (), None, complete=False, problem=look.problem)
-            else:
-                passed += 1
-            progress(looked, passed)
+                yield Match(picture.path, picture.key, "unknown", None, (), None, 0, 0, look.problem)
+            progress(opened)
             if len(waiting) == PICTURES_AT_ONCE:
                 yield from ask(transport, waiting, purpose=purpose, deposit=deposit)
                 waiting = []
@@ -111,14 +113,13 @@ def ask(transport: Transport, asked: Sequence[Asked], *, purpose: str, deposit: 
     if not isinstance(answer, dict) or answer.get("purpose") != purpose:
         raise Malformed("the registry answered another question")
     size, complete = canonical.whole(answer.get("size")), answer.get("complete")
-    if not isinstance(complete, bool):
+    compared, protected = canonical.whole(answer.get("compared")), canonical.whole(answer.get("protected"))
+    if not isinstance(complete, bool) or complete != (compared == protected):
         raise Malformed("the registry does not say whether it looked at everything")
     given = canonical.array(answer.get("pictures"))
     if len(given) != len(asked):
         raise Malformed(f"the registry answered {len(given)} of {len(asked)} pictures")
-    return [
-        _match(value, picture, size=size, complete=complete) for value, (picture, _) in zip(given, asked, strict=True)
-    ]
+    return [_match(value, picture, size, compared, protected) for value, (picture, _) in zip(given, asked, strict=True)]
 
 
 def _require_distinct(given: Sequence[Path]) -> None:
@@ -128,14 +129,14 @@ def _require_distinct(given: Sequence[Path]) -> None:
         raise Misuse("to deposit, give one folder, or files with different names: each is kept under its own")
 
 
-def _match(value: Any, picture: Picture, *, size: int, complete: bool) -> Match:
+def _match(value: Any, picture: Picture, size: int, compared: int, protected: int) -> Match:
     """An answer to another key, in words that we do not know, or that contradicts itself, is no answer."""
     if not isinstance(value, dict) or value.get("key") != picture.key:
         raise Malformed(f"the registry gave no answer to {picture.key!r}")
     found = tuple(Found.parse(each) for each in canonical.array(value.get("matches")))
     decision, reason = value.get("decision"), value.get("reason")
     if decision == "excluded" and reason in ("remove", "wait") and found:
-        return Match(picture.path, picture.key, "excluded", reason, found, size, complete)
+        return Match(picture.path, picture.key, "excluded", reason, found, size, compared, protected)
     if decision == "unknown" and reason is None and not found:
-        return Match(picture.path, picture.key, "unknown", None, (), size, complete)
+        return Match(picture.path, picture.key, "unknown", None, (), size, compared, protected)
     raise Malformed(f"the registry gave no answer to {picture.key!r}")

@@ -28,9 +28,8 @@ class Picture:
 
 
 def walk(given: Iterable[Path]) -> Iterator[Picture]:
-    """Each file once, as it comes; what begins with a dot is passed over, and links to folders are not followed.
-
-    A folder that cannot be read comes out as itself, with its problem.
+    """Each file once, as it comes, hidden ones included. A folder that cannot be read, or a link to one, comes out as
+    itself, with its problem.
     """
     for path in given:
         if path.is_dir():
@@ -57,8 +56,6 @@ def _inside(root: Path) -> Iterator[Picture]:
         try:
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    if entry.name.startswith("."):
-                        continue
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append((entry.path, f"{inside}{entry.name}/"))
                     else:

@@ -2,22 +2,25 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from consentkit.cli.checks import MEANING
-from consentkit.cli.errors import ERROR, EXCLUDED, UNKNOWN
+from consentkit.cli.errors import EXCLUDED, UNKNOWN
 from consentkit.cli.purposes import JsonOption, PurposeOption
 
 if TYPE_CHECKING:
     from consentkit.matches import Found, Match
     from consentkit.notifications import ManifestNotification, Notification
     from consentkit.transport import Transport
+
+_REASONS: Final = 20  # that are told, the most frequent first
 
 notifications = typer.Typer(invoke_without_command=True)
 
@@ -49,28 +52,30 @@ def match(
     """Find copies of protected pictures, altered or not, by fingerprints made on this machine.
 
     Only fingerprints leave it, and the names below the given folder. That nothing matched permits nothing. Exit code: 3
-    any excluded; else 1 when some could not be read; else 4 when the registry could not look at everything; else 0.
+    any excluded; else 4 when not everything was looked at, here or by the registry; else 0.
     """
     from consentkit import matches
 
-    codes, passed = {0}, 0
-    with _transport() as transport, _progress() as show:
-
-        def progress(looked: int, not_pictures: int) -> None:
-            nonlocal passed
-            passed = not_pictures
-            show(looked)
-
+    codes, passed, count = {0}, Counter[str](), 0
+    with _transport() as transport, _progress() as progress:
         answers = matches.match(transport, files, purpose=purpose.value, deposit=deposit, progress=progress)
         with closing(answers):
             for answer in answers:
+                count += 1
                 codes.add(_code(answer))
+                passed.update([answer.problem] if answer.problem else [])
                 _tell(answer, as_json=as_json)
-    if passed:
-        typer.echo(f"consentkit: {passed} files were passed over: they are no JPEG, PNG or WebP", err=True)
-    if UNKNOWN in codes:
-        typer.echo("consentkit: the registry could not look at everything it protects: ask again later", err=True)
-    raise typer.Exit(next(code for code in (EXCLUDED, ERROR, UNKNOWN, 0) if code in codes))
+    _report(count, passed)
+    raise typer.Exit(next(code for code in (EXCLUDED, UNKNOWN, 0) if code in codes))
+
+
+def _report(count: int, passed: Counter[str]) -> None:
+    """How many of the files that are, or may be, pictures were looked at, and why the others were not."""
+    typer.echo(f"consentkit: looked at {count - passed.total()} of {count} pictures", err=True)
+    for problem, number in passed.most_common(_REASONS):
+        typer.echo(f"consentkit: passed over {number}: {problem}", err=True)
+    if len(passed) > _REASONS:
+        typer.echo(f"consentkit: and others, for {len(passed) - _REASONS} more reasons", err=True)
 
 
 @notifications.callback()
@@ -110,8 +115,6 @@ def _transport() -> "Transport":
 def _code(answer: "Match") -> int:
     if answer.decision == "excluded":
         return EXCLUDED
-    if answer.problem:
-        return ERROR
     return 0 if answer.complete else UNKNOWN
 
 
@@ -122,12 +125,20 @@ def _tell(answer: "Match", *, as_json: bool) -> None:
     elif as_json:
         found = [_object(each) for each in answer.matches]
         told = {"decision": answer.decision, "reason": answer.reason, "matches": found, "size": answer.size}
+        if not answer.complete:
+            told |= {"compared": answer.compared, "protected": answer.protected}
         typer.echo(json.dumps({"input": str(answer.path), **told}))
     elif answer.reason:
         copies = "; ".join(f"{each.image} ({each.alteration}, {each.distance} bits off)" for each in answer.matches)
         typer.echo(f"{path}: {answer.decision} ({answer.reason}: {MEANING[answer.reason]}); a copy of {copies}")
     else:
-        typer.echo(f"{path}: {answer.decision}; nothing matched" + ("" if answer.complete else " so far"))
+        typer.echo(f"{path}: {answer.decision}; nothing matched{_so_far(answer)}")
+
+
+def _so_far(answer: "Match") -> str:
+    if answer.complete:
+        return ""
+    return f" so far: the registry compared {answer.compared} of {answer.protected} images; ask again later"
 
 
 def _line(each: "Notification | ManifestNotification") -> str:

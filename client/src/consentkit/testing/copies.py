@@ -47,6 +47,11 @@ class Copies:
             self.deposits |= left
         return [{"key": each["key"], **self._judged(bytes.fromhex(each["views"]), told)} for each in asked["pictures"]]
 
+    def looked_at(self) -> dict[str, Any]:
+        """With how many protected images pictures are compared, and whether those are all."""
+        count = len(self._protected)
+        return {"complete": self.complete, "compared": count, "protected": count + (not self.complete)}
+
     def notify(self, image: UUID) -> None:
         """Of each deposit that is a copy of this image, which was just withdrawn."""
         for key, left in self.deposits.items():

@@ -302,7 +302,7 @@ class Simulator:
             return reason if reason in ("remove", "wait") else None
 
         pictures = self.copies.match(asked, told)
-        answer = {"size": self.size, "purpose": purpose, "complete": self.copies.complete, "pictures": pictures}
+        answer = {"size": self.size, "purpose": purpose, **self.copies.looked_at(), "pictures": pictures}
         self._spoil(answer)
         return answer
 

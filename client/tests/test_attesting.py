@@ -324,7 +324,7 @@ def test_files_of_every_kind(sim, shell, tmp_path, kind):
         (source / "a").mkdir(parents=True)
     if kind == "folder":
         for n in range(7):
-            (source / "a" / str(n)).write_text(str(n))
+            (source / "a" / f"{n}.jpg").write_text(str(n))
     if kind == "shards":
         (source / "a").rmdir()
         shard(source / "0.tar", range(4))
@@ -338,7 +338,7 @@ def test_files_of_every_kind(sim, shell, tmp_path, kind):
     (held,) = sim.manifests.values()
     assert (held.statement.keys.count, len(held.images)) == (5, 5)
     if kind == "folder":
-        listed = "".join(f"{digest(n)}  a/{n}\n" for n in range(7))
+        listed = "".join(f"{digest(n)}  a/{n}.jpg\n" for n in range(7))
         assert held.statement.inputs[0].sha256 == hashlib.sha256(listed.encode()).hexdigest()
         (source / "a" / "more").write_text("more")
         assert shell("attest", f"{out}.manifest.json", "--model", "m").code == 1

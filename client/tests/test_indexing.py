@@ -191,7 +191,8 @@ def test_pictures_in_folders_with_their_json(sim, shell, granted, blind, tmp_pat
     done = shell("index", folder, "-o", index, "--source-field", "was", "--json")
     assert (said(done)["shards"], said(done)["pictures"], said(done)["sources"]) == (3, 3, 3)
     kept = shell("filter", folder, "-o", tmp_path / "out", *FOR, "--index", index, "--json")
-    assert counts(kept) == (6, 3, 0, 3, 0)
+    assert counts(kept) == (3, 3, 0, 0, 0)
+    assert (tmp_path / "out" / "deep" / "two.json").is_file()
     assert (tmp_path / "out" / "deep" / "er" / "three").read_bytes() == reencoded(original(2))
 
 
@@ -226,7 +227,7 @@ def test_damaged_pictures_are_listed_and_the_run_goes_on(shell, tmp_path):
         },
     )
     done = shell("index", data, "-o", tmp_path / "index", "--json")
-    assert done.code == 0
+    assert (done.code, "looked at 1 of 5 pictures" in done.err) == (4, True)
     assert {name: said(done)[name] for name in ("pictures", "sources", "views", "damaged")} == {
         "pictures": 5,
         "sources": 2,
@@ -238,7 +239,9 @@ def test_damaged_pictures_are_listed_and_the_run_goes_on(shell, tmp_path):
         ("d.tar", name) for name in ("cut", "none", "nojson", "nodigest")
     ]
     for each, words in zip(
-        listed, ("damaged", "no JPEG, PNG or WebP", "its JSON cannot be read", "'sha256' is no SHA-256"), strict=True
+        listed,
+        ("damaged", "no picture that is read here", "its JSON cannot be read", "'sha256' is no SHA-256"),
+        strict=True,
     ):
         assert words in each["problem"]
 
@@ -379,7 +382,7 @@ def test_what_looks_like_a_protected_image_is_dropped(sim, shell, seen, tmp_path
     index, out = tmp_path / "index", tmp_path / "out.tar"
     assert counts(shell("audit", seen, *FOR, "--index", index, "--json")) == (4, 3, 0, 1, 0)
     done = shell("filter", seen, "-o", out, *FOR, "--index", index, "--copies", "--json")
-    assert (done.code, counts(done)) == (0, (4, 1, 1, 2, 0))
+    assert (done.code, counts(done)) == (4, (4, 1, 1, 2, 0))  # not everything was looked at
     assert (said(done)["copies"], said(done)["unseen"]) == (1, 1)
     assert names(out) == ["a"]
     told = {each["position"]: each for each in dropped(out)}

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
 
 from consentkit import keys, trust
 from consentkit.errors import ConsentkitError
@@ -25,6 +27,8 @@ from consentkit.sources.batches import Batch, Mask, Scope, Sink, Source, Unreada
 from consentkit.sources.dropped import Dropped, beside
 from consentkit.sources.kinds import parts_in, source_of
 from consentkit.sources.records import Record, recorded
+from consentkit.sources.sidecars import sidecar_of, write_sidecar
+from consentkit.sources.tables import require_plain
 from consentkit.state import State
 
 Clock = Callable[[], float]
@@ -81,6 +85,17 @@ class Verdict:
     known: Mask
     keep: Mask
     told: Bytes | None = None
+    decisive: NDArray[np.intp] | None = None
+    """Where rows have several keys, the number of the key by which each was decided."""
+
+    def by_row(self, batch: Batch) -> Batch:
+        """The batch with one key for each row: the one by which it was decided."""
+        if self.decisive is None:
+            return batch
+        at, read = self.decisive, batch.keys
+        one = keys.Keys(read.sha256[at], read.given[at], read.read[at], read.proper[at])
+        inside = None if batch.in_scope is None else batch.in_scope[batch.first]
+        return replace(batch, keys=one, texts=batch.texts.take(pa.array(at)), in_scope=inside, first=None)
 
     @property
     def copy(self) -> Mask | None:
@@ -134,8 +149,27 @@ class Judge:
         answer[in_scope & ~read.proper] = UNKNOWN
         return Verdict(answer, found.known & read.proper & in_scope, _passing(answer, in_scope))
 
+    def judged(self, batch: Batch) -> Verdict:
+        """On the rows of a batch: one passes if each of its keys does, and has the strongest answer of those."""
+        verdict, first = self.decide(batch.keys, batch.in_scope), batch.first
+        if first is None:
+            return verdict
+        # What does not pass comes first, then the strongest answer, then the first key.
+        weight = verdict.answer.astype(np.int64) + 256 * ~verdict.keep
+        row = np.repeat(np.arange(len(first)), np.diff(first, append=len(weight)))
+        order = np.lexsort((np.arange(len(weight)), -weight, row))
+        decisive = order[first]
+        return Verdict(
+            verdict.answer[decisive],
+            np.logical_or.reduceat(verdict.known, first),
+            verdict.keep[decisive],
+            None if verdict.told is None else verdict.told[decisive],
+            decisive,
+        )
+
     def count(self, batch: Batch, verdict: Verdict) -> None:
         """Adds a batch to the summary."""
+        batch = verdict.by_row(batch)
         self._answers += np.bincount(verdict.answer, minlength=len(REASONS))
         self._add("rows", len(batch.keys))
         self._add("kept", np.count_nonzero(verdict.keep))
@@ -215,17 +249,17 @@ def audit_file(
     total, before = sum(each.total for each in sources), 0
     for each in sources:
         for batch in ahead(each.asked()):
-            judge.count(batch, judge.decide(batch.keys, batch.in_scope))
+            judge.count(batch, judge.judged(batch))
             progress(before + batch.done, total)
         before += each.total
     return judge.summary()
 
 
 def _pass(batch: Batch, judge: Judge, sink: Sink, dropped: Dropped) -> Verdict:
-    verdict = judge.decide(batch.keys, batch.in_scope)
+    verdict = judge.judged(batch)
     judge.count(batch, verdict)
     sink.write(batch.rows, verdict.keep)
-    dropped.write(batch, verdict.answer, verdict.keep, verdict.copy)
+    dropped.write(verdict.by_row(batch), verdict.answer, verdict.keep, verdict.copy)
     return verdict
 
 
@@ -266,20 +300,23 @@ class _Parts:
         record = recorded(self.source / name, self.out / name, key=self.key, scope=self.scope)
         if record is None or (verdicts := self._judged_again(name, record)) is None:
             return False
+        samples = set[str]()
         for batch, verdict in zip(self._read_again(name, record), verdicts, strict=True):
             self.judge.count(batch, verdict)
-            dropped.write(batch, verdict.answer, verdict.keep, verdict.copy)
+            samples |= self._samples(name, batch, verdict)
+            dropped.write(verdict.by_row(batch), verdict.answer, verdict.keep, verdict.copy)
+        self._write_sidecar(name, samples)
         return True
 
     def _judged_again(self, name: str, record: Record) -> list[Verdict] | None:
         """None if any row would be decided otherwise now."""
         verdicts, kept, done = list[Verdict](), record.kept, 0
         for batch in self._read_again(name, record):
-            verdict = self.judge.decide(batch.keys, batch.in_scope)
-            if not np.array_equal(verdict.keep, kept[done : done + len(batch.keys)]):
+            verdict = self.judge.judged(batch)
+            if not np.array_equal(verdict.keep, kept[done : done + len(verdict.keep)]):
                 return None
             verdicts.append(verdict)
-            done += len(batch.keys)
+            done += len(verdict.keep)
         return verdicts if done == len(kept) else None
 
     def _read_again(self, name: str, record: Record) -> Iterator[Batch]:
@@ -289,13 +326,28 @@ class _Parts:
 
     def _write(self, name: str, dropped: Dropped) -> None:
         record = Record.begun(self.source / name, key=self.key, scope=self.scope)
-        opened = self._open(name)
+        opened, samples = self._open(name), set[str]()
         (self.out / name).parent.mkdir(parents=True, exist_ok=True)
         with appearing(self.out / name) as partial, opened.sink(partial) as sink:
             for batch in ahead(opened.batches()):
-                record.add(batch, _pass(replace(batch, within=name), self.judge, sink, dropped).keep)
+                verdict = _pass(replace(batch, within=name), self.judge, sink, dropped)
+                record.add(batch, verdict.keep)
+                samples |= self._samples(name, batch, verdict)
             sink.finish()
+            self._write_sidecar(name, samples)  # first: a sidecar never has more rows than its shard
         record.save(self.out / name)
+
+    def _samples(self, name: str, batch: Batch, verdict: Verdict) -> set[str]:
+        """The names of those that pass, if there is a table beside the shard."""
+        if sidecar_of(self.source / name) is None:
+            return set()
+        return set(batch.positions.filter(pa.array(verdict.keep)).to_pylist())
+
+    def _write_sidecar(self, name: str, samples: set[str]) -> None:
+        if source := sidecar_of(self.source / name):
+            write_sidecar(source, (self.out / name).with_suffix(".parquet"), samples)
+        elif left := sidecar_of(self.out / name):
+            left.unlink()
 
     def _open(self, name: str) -> Source:
         return source_of(self.source / name, key=self.key, scope=self.scope)
@@ -306,6 +358,8 @@ class _Parts:
         except NotOurs:
             for name in names:
                 Record.forget(self.out / name)
+                if left := sidecar_of(self.out / name):
+                    left.unlink()
                 (self.out / name).unlink()
             raise
 
@@ -323,6 +377,7 @@ def _require_apart(source: Path, out: Path) -> None:
     inside, outside = source.resolve(), out.resolve()
     if not outside.parent.is_dir():
         raise Unreadable(f"no such folder: {outside.parent}")
+    require_plain(out)
     same = out.exists() and source.exists() and out.samefile(source)
     if same or inside in (outside, beside(outside)) or inside in outside.parents or outside in inside.parents:
         raise Misuse("IN and OUT are the same, or one is within the other: write to another place")

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from consentkit.filtering import Judge, Progress, Summary, Verdict
 from consentkit.settings import Misuse
 from consentkit.sources.appearing import appearing
@@ -17,6 +19,8 @@ from consentkit.sources.batches import Batch, Scope, Source, Unreadable, ahead
 from consentkit.sources.dropped import Dropped, beside
 from consentkit.sources.folder import PictureFolder
 from consentkit.sources.kinds import parts_in, source_of
+from consentkit.sources.sidecars import sidecar_of, write_sidecar
+from consentkit.sources.tables import checksum_of, require_no_summary
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ def rewrite(
     """
     run = _Run(place, judge, key, scope)
     names = parts_in(place) or [""]
+    require_no_summary(place if place.is_dir() else place.parent)
     hits, done, total = list[_Hit](), 0, sum((place / name).stat().st_size for name in names if place.exists())
     for name in names:
         if hit := run.judged(name):
@@ -90,7 +95,7 @@ class _Run:
             raise Misuse(f"{path} is a folder of pictures, or has no table: filter it to another place instead")
         verdicts, whole = list[Verdict](), True
         for batch in ahead(opened.asked()):
-            verdict = self.judge.decide(batch.keys, batch.in_scope)
+            verdict = self.judge.judged(batch)
             self.judge.count(batch, verdict)
             whole = whole and bool(verdict.keep.all())
             verdicts.append(verdict)
@@ -105,21 +110,25 @@ class _Run:
             with Dropped(listed) as dropped:
                 for hit in hits:
                     for batch, verdict in self._decided(hit, self._open(hit.path).asked()):
-                        dropped.write(batch, verdict.answer, verdict.keep)
+                        dropped.write(verdict.by_row(batch), verdict.answer, verdict.keep)
                 dropped.finish()
             _to_disk(listed)
 
     def write(self, hit: _Hit) -> None:
-        opened = self._open(hit.path)
+        opened, beside, samples = self._open(hit.path), sidecar_of(hit.path), set[str]()
         with appearing(hit.path) as partial:
             with opened.sink(partial) as sink:
                 for batch, verdict in self._decided(hit, opened.batches()):
                     sink.write(batch.rows, verdict.keep)
+                    samples |= set(batch.positions.filter(pa.array(verdict.keep)).to_pylist()) if beside else set()
                 sink.finish()
             shutil.copymode(hit.path, partial)
             # Else a power cut could leave an empty file where the only copy was.
             _to_disk(partial)
             hit.require_unchanged()
+            if beside:  # before its shard: after a crash the next run finds the shard, and does both
+                write_sidecar(beside, beside, samples)
+            checksum_of(hit.path).unlink(missing_ok=True)  # of the old bytes: Spark would refuse the new ones
 
     def _decided(self, hit: _Hit, batches: Iterator[Batch]) -> Iterator[tuple[Batch, Verdict]]:
         hit.require_unchanged()

@@ -2,7 +2,8 @@
 
     wds.WebDataset(urls).compose(webdataset_.allowed(registry, purpose="ai_training")).decode("pil")
 
-As in `consentkit filter`, a sample's key is the SHA-256 of its picture, or with `key` that field of its JSON.
+As in `consentkit filter`, a sample's keys are the SHA-256 of its pictures, and with `key` that field of its JSON: a
+sample passes if each does.
 """
 
 import hashlib
@@ -11,15 +12,20 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, Final
 
+import numpy as np
+
 from consentkit.adapters.kernel import fixed, library
+from consentkit.content import PICTURES, picture
 from consentkit.moments import Source
 from consentkit.sources.batches import Scope, Unreadable
 from consentkit.sources.jsonlines import once
-from consentkit.sources.shards import PICTURES
+from consentkit.sources.shards import Judged, judged
 
 library("webdataset", package="webdataset")
 
 _AT_ONCE: Final = 64
+_PLAIN: Final = (bytes, str, int, float, dict, list, type(None))
+"""What a member can be before pictures were decoded."""
 
 Sample = dict[str, Any]
 
@@ -36,23 +42,29 @@ def allowed(
     def stage(samples: Iterable[Sample]) -> Iterator[Sample]:
         coming = iter(samples)
         while some := list(islice(coming, _AT_ONCE)):
-            keys = [_key(sample, key) for sample in some]
-            inside = None if scope is None else [_text(s, scope.column) in (None, scope.value) for s in some]
+            found = [_judged(sample, key, scope) for sample in some]
+            keys = [each for sample in found for each, _ in sample]
+            inside = [within for sample in found for _, within in sample]
             passes = asked.mask(keys, purpose=purpose, in_scope=inside)
-            yield from (sample for sample, kept in zip(some, passes, strict=True) if kept)
+            kept = np.logical_and.reduceat(passes, np.cumsum([0, *map(len, found[:-1])]))
+            yield from (sample for sample, passed in zip(some, kept, strict=True) if passed)
 
     return stage
 
 
-def _key(sample: Sample, name: str | None) -> str | None:
-    if name is not None:
-        return _text(sample, name)
-    pictures = [value for kind, value in sample.items() if kind.rpartition(".")[2].lower() in PICTURES]
-    if len(pictures) > 1:
-        raise _unreadable(sample, "several pictures: name the JSON field with the digest by key")
-    if any(not isinstance(picture, bytes) for picture in pictures):
-        raise _unreadable(sample, "its picture is decoded already: put this stage before decode")
-    return next((hashlib.sha256(picture).hexdigest() for picture in pictures), None)
+def _judged(sample: Sample, name: str | None, scope: Scope | None) -> list[Judged]:
+    members = [(kind, value) for kind, value in sample.items() if not kind.startswith("__")]
+    if not all(isinstance(value, _PLAIN) and (isinstance(value, bytes) or not _named(kind)) for kind, value in members):
+        raise _unreadable(sample, "it is decoded already: put this stage before decode")
+    shown = [picture(kind, value) for kind, value in members if isinstance(value, bytes)]
+    digests = [hashlib.sha256(each).hexdigest() for each in shown if each is not None]
+    inside = scope is None or _text(sample, scope.column) in (None, scope.value)
+    told = None if name is None else _text(sample, name)
+    return judged(digests, told=told, by_field=name is not None, inside=inside)
+
+
+def _named(kind: str) -> bool:
+    return kind.rpartition(".")[2].lower() in PICTURES
 
 
 def _text(sample: Sample, name: str) -> str | None:

@@ -96,8 +96,10 @@ def filter_(
             _report(refused.summary, "and nothing was written", as_json=as_json)
             raise
         filtered.write(out, source=begun, judge=judge, summary=summary, key=key, scope=rows_of)
-    _tell_of_others(source)
-    _report(summary, f"written to {out}", as_json=as_json)
+    others = _tell_of_others(source)
+    _report(summary, f"written to {out}", others=others, as_json=as_json)
+    if summary.unseen:
+        raise typer.Exit(UNKNOWN)
 
 
 def audit(
@@ -114,7 +116,10 @@ def audit(
     offline: OfflineOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Say what `filter` would keep and drop, and write nothing. Exit code: 0 all kept, 3 any excluded, 4 otherwise."""
+    """Say what `filter` would keep and drop, and write nothing.
+
+    Exit code: 0 all kept, 3 any excluded, 4 where any is unknown or not everything was looked at.
+    """
     from consentkit.filtering import NotOurs, audit_file
     from consentkit.sources.batches import Scope
 
@@ -128,9 +133,9 @@ def audit(
     except NotOurs as refused:
         _report_audit(refused.summary, as_json=as_json)
         raise
-    _tell_of_others(source)
-    _report_audit(summary, as_json=as_json)
-    raise typer.Exit(EXCLUDED if summary.excluded else UNKNOWN if summary.unknown else 0)
+    others = _tell_of_others(source)
+    _report_audit(summary, others=others, as_json=as_json)
+    raise typer.Exit(EXCLUDED if summary.excluded else UNKNOWN if summary.unknown or summary.unseen or others else 0)
 
 
 def rewrite(
@@ -153,7 +158,8 @@ def rewrite(
 ) -> None:
     """Take out of DATA, in place, what is not permitted; unknown too. Parts in which all is permitted stay untouched.
 
-    What was taken out is added to DATA.dropped.jsonl. `audit` says beforehand what that would be.
+    What was taken out is added to DATA.dropped.jsonl. `audit` says beforehand what that would be. Exit code: 4 where
+    files lie beside the parts that were not looked at, and may hold the same rows.
     """
     from consentkit.rewriting import rewrite as rewritten
     from consentkit.sources.batches import Scope
@@ -164,11 +170,13 @@ def rewrite(
         progress_bar("Rewriting") as progress,
     ):
         done = rewritten(place, judge=judge, key=key, scope=rows_of, progress=progress)
-    _tell_of_others(place)
+    others = _tell_of_others(place)
     if as_json:
-        _object({**done.summary.as_json(), "parts": done.parts, "rewritten": len(done.hit)})
+        _object({**_told(done.summary, others), "parts": done.parts, "rewritten": len(done.hit)})
     else:
         typer.echo(f"{_counted(done.summary)}; {len(done.hit)} of {done.parts} parts rewritten.")
+    if others:
+        raise typer.Exit(UNKNOWN)
 
 
 def _registry(feed: str | None, audience: Audience | None, collection: UUID | None) -> "Registry":
@@ -203,26 +211,31 @@ def _judging(
         yield judge
 
 
-def _tell_of_others(place: Path) -> None:
-    """What lies beside the parts may hold the same rows, and was neither judged nor changed."""
+def _tell_of_others(place: Path) -> int:
+    """What lies beside the parts may hold the same rows, and was neither judged nor changed: how many such files."""
     from consentkit.sources.batches import printable
-    from consentkit.sources.kinds import others_in
+    from consentkit.sources.kinds import is_description, others_in
 
     if others := others_in(place):
         files = "one file that is no part" if len(others) == 1 else f"{len(others)} files that are no parts"
         typer.echo(f"consentkit: not looked at: {files}, {printable(others[0])} first", err=True)
+    return sum(not is_description(name) for name in others)
 
 
-def _report(summary: "Summary", end: str, *, as_json: bool) -> None:
+def _told(summary: "Summary", others: int) -> dict[str, Any]:
+    return {**summary.as_json(), **({"not_looked_at": others} if others else {})}
+
+
+def _report(summary: "Summary", end: str, *, others: int = 0, as_json: bool) -> None:
     if as_json:
-        _object(summary.as_json())
+        _object(_told(summary, others))
     else:
         typer.echo(f"{_counted(summary)}; {end}.")
 
 
-def _report_audit(summary: "Summary", *, as_json: bool) -> None:
+def _report_audit(summary: "Summary", *, others: int = 0, as_json: bool) -> None:
     if as_json:
-        _object({**summary.as_json(), "reasons": summary.reasons})
+        _object({**_told(summary, others), "reasons": summary.reasons})
         return
     why = ", ".join(f"{count} {reason}" for reason, count in summary.reasons.items() if count)
     typer.echo(f"{_counted(summary)}." + (f" Excluded: {why}." if why else ""))

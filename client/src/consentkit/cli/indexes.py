@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from consentkit.cli.errors import ERROR
+from consentkit.cli.errors import ERROR, UNKNOWN
 from consentkit.cli.feed import progress_bar
 from consentkit.cli.purposes import JsonOption
 
@@ -24,7 +24,9 @@ def index(
 ) -> None:
     """Note every picture's digest, that of the original it was made of, and its fingerprints, for filter --index.
 
-    Goes on where it was broken off, and leaves what has not changed. Damaged pictures are listed in DIR/damaged.jsonl.
+    Goes on where it was broken off, and leaves what has not changed. DIR/damaged.jsonl lists pictures with a problem.
+
+    Exit code: 1 where a shard could not be read or nothing is a picture; else 4 where a picture has a problem; else 0.
     """
     from consentkit.indexing.building import DAMAGED, build, fit
 
@@ -42,5 +44,10 @@ def index(
         typer.echo("Copies cannot be looked for: pip install 'consentkit[fingerprints]', and run this again.", err=True)
     for each in built.unread:
         typer.echo(f"consentkit: {each}", err=True)
-    if built.unread:
+    if not built.pictures and not built.unread:
+        typer.echo("consentkit: there is no picture in what was given: nothing was looked at", err=True)
+    if built.unread or not built.pictures:
         raise typer.Exit(ERROR)
+    if built.damaged:
+        typer.echo(f"consentkit: looked at {built.pictures - built.damaged} of {built.pictures} pictures", err=True)
+        raise typer.Exit(UNKNOWN)

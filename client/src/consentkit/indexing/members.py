@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from consentkit.formats import FILE_BYTES, HEAD_BYTES, Rejection, sniff
+from consentkit.content import is_named, picture_format
+from consentkit.formats import FILE_BYTES, HEAD_BYTES
 from consentkit.pictures import Picture
 from consentkit.sources.batches import Unreadable, printable
 from consentkit.sources.jsonlines import once
-from consentkit.sources.shards import PICTURES, Sample, Shard
+from consentkit.sources.shards import Sample, Shard
 
 _AT_ONCE: Final = 256
 _BYTES_AT_ONCE: Final = 1 << 25
@@ -89,8 +90,7 @@ def _of_files(path: Path, source_field: str) -> Iterator[list[_Found]]:
         except OSError as error:
             raise Unreadable(f"{file} cannot be read: {error.strerror}") from error
         done += file.stat().st_size
-        named = file.suffix.lower().lstrip(".") in PICTURES
-        if named or not isinstance(sniff(data[:HEAD_BYTES], len(data)), Rejection):
+        if is_named(file.suffix.removeprefix(".")) or picture_format(data[:HEAD_BYTES]):
             picture = Picture(file, printable(file.name), named=True)
             yield [(picture, data, _beside(file, source_field), done)]
 

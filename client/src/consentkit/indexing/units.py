@@ -12,6 +12,7 @@ from consentkit.indexing.members import Member, files_of, of_folder, of_shard
 from consentkit.settings import Misuse
 from consentkit.sources.batches import Unreadable
 from consentkit.sources.kinds import shards_in
+from consentkit.sources.tables import require_plain
 
 _LONGEST: Final = 200
 
@@ -59,6 +60,7 @@ def units_of(given: Iterable[Path]) -> list[Unit]:
 
 
 def _units(path: Path) -> Iterator[Unit]:
+    require_plain(path)
     if not path.is_dir():
         if not path.is_file():
             raise Unreadable(f"{path} cannot be read: there is no such file or folder")

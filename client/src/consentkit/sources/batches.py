@@ -47,7 +47,9 @@ class Scope:
 class Batch:
     """Some rows of IN. `texts` has their keys as they stand there, `positions` where they stand (Arrow arrays);
     `in_scope` None: all; `done`: how far of the source's `total`; `rows`: what the sink of this kind takes;
-    `within`: the part of a folder that they stand in.
+    `within`: the part of a folder that they stand in. `first`: where rows have several keys, one after another, the
+    number of each row's first one; each key then has its place in `keys`, `in_scope` and `texts`, and each row in
+    `positions`.
     """
 
     keys: Keys
@@ -57,6 +59,7 @@ class Batch:
     done: int
     rows: Any
     within: str = ""
+    first: NDArray[np.intp] | None = None
 
 
 class Sink(Protocol):

@@ -1,10 +1,12 @@
-"""A folder of pictures. The key of each file is the SHA-256 of its bytes, and just these bytes are written.
+"""A folder of pictures. The key of each picture is the SHA-256 of its bytes, and just these bytes are written.
 
-Files are copied, not linked: what is done to one folder later leaves the other as it is.
+What lies beside a picture goes with it (`beside`); other files are not written. Files are copied, not linked: what is
+done to one folder later leaves the other as it is.
 """
 
 import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,6 +19,7 @@ from consentkit import keys
 from consentkit.formats import FILE_BYTES
 from consentkit.settings import Misuse
 from consentkit.sources.batches import Batch, Mask, Scope, Unreadable, printable
+from consentkit.sources.beside import Contents, contents, write_list
 
 BATCH_FILES: Final = 256
 BATCH_BYTES: Final = 1 << 25
@@ -26,15 +29,17 @@ File = tuple[str, bytes]
 
 
 class PictureFolder:
-    """Positions are paths from the folder. Every file is a row, whatever it is."""
+    """Positions are paths from the folder. Every picture is a row, by its content or its name's ending."""
 
     def __init__(self, path: Path, *, key: str | None, scope: Scope | None) -> None:
         """Raises Misuse for options that need fields."""
         if key is not None or scope is not None:
             raise Misuse("a folder of pictures has no fields: --key and --scope are for rows and shards")
         self._path = path
-        self._names = sorted(names_in(path))
-        self.total = len(self._names)
+        self._contents = contents(path, names_in(path))
+        self.total = len(self._contents.pictures)
+        if not self.total:
+            raise Misuse(f"{path} holds no picture and no other data that is read here: nothing was looked at")
 
     def batches(self) -> Iterator[Batch]:
         done = 0
@@ -50,12 +55,12 @@ class PictureFolder:
         return self.batches()
 
     def sink(self, path: Path) -> "_Writer":
-        return _Writer(path)
+        return _Writer(path, self._path, self._contents)
 
     def _batches(self) -> Iterator[list[File]]:
         files: list[File] = []
         held = 0
-        for name in self._names:
+        for name in self._contents.pictures:
             files.append((name, data := self._read(name)))
             held += len(data)
             if len(files) == BATCH_FILES or held >= BATCH_BYTES:
@@ -74,8 +79,9 @@ class PictureFolder:
 
 
 class _Writer:
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, source: Path, found: Contents) -> None:
+        self._path, self._source, self._contents = path, source, found
+        self._kept = set[str]()
         path.mkdir()
 
     def __enter__(self) -> "_Writer":
@@ -87,12 +93,22 @@ class _Writer:
     def write(self, rows: list[File], keep: Mask) -> None:
         for at in np.flatnonzero(keep):
             name, data = rows[at]
-            path = self._path / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
+            self._place(name).write_bytes(data)
+            self._kept.add(name)
 
     def finish(self) -> None:
-        pass
+        """What lies beside the pictures that were kept, and only beside those."""
+        for name, pictures in self._contents.sides.items():
+            if self._kept.issuperset(pictures):
+                shutil.copyfile(self._source / name, self._place(name))
+        for name in self._contents.lists:
+            within = str(Path(name).parent)
+            write_list(self._source / name, self._place(name), self._kept.__contains__, within=within)
+
+    def _place(self, name: str) -> Path:
+        path = self._path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
 
 def names_in(path: Path) -> Iterator[str]:

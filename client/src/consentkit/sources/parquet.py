@@ -1,5 +1,9 @@
-"""Parquet: row groups out as they came in, with the schema, metadata, codecs and dictionaries of IN."""
+"""Parquet: row groups out as they came in, with the schema, metadata, codecs and dictionaries of IN.
 
+A column of pictures themselves, a struct with `bytes` as the `Image` feature of `datasets` has it, is hashed.
+"""
+
+import hashlib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -43,6 +47,11 @@ class ParquetFile:
         if scope is not None:
             require_column(path, self._schema.names, scope.column, option="--scope")
 
+    @property
+    def names(self) -> list[str]:
+        """Of its columns."""
+        return list(self._schema.names)
+
     def batches(self) -> Iterator[Batch]:
         return self._read(None)
 
@@ -57,7 +66,7 @@ class ParquetFile:
             done = 0
             for rows in file.iter_batches(batch_size=_batch_rows(self._metadata), columns=columns):
                 positions = pa.array(np.arange(done, done := done + len(rows)))
-                texts = rows.column(self._key)
+                texts = _texts(rows.column(self._key))
                 yield Batch(_keys(texts, self._key), in_scope(rows, self._scope), texts, positions, done, rows)
 
     def _opened(self) -> Any:
@@ -77,6 +86,22 @@ def _batch_rows(metadata: Any) -> int:
     held = sum(metadata.row_group(i).total_byte_size for i in range(metadata.num_row_groups))
     row_bytes = held // max(metadata.num_rows, 1) + 1
     return int(max(min(BATCH_BYTES // row_bytes, BATCH_ROWS), 1))
+
+
+def _texts(column: Any) -> Any:
+    """Keys as they stand there; of pictures that stand there themselves their SHA-256 in hex, null without bytes."""
+    kind = column.type
+    if not pa.types.is_struct(kind) or kind.get_field_index("bytes") < 0:
+        return column
+    pictures = pc.struct_field(column, "bytes")
+    if not (pa.types.is_binary(pictures.type) or pa.types.is_large_binary(pictures.type)):
+        return column
+    with ThreadPoolExecutor() as hashing:
+        return pa.array(list(hashing.map(_digest, pictures)), pa.string())
+
+
+def _digest(value: Any) -> str | None:
+    return hashlib.sha256(value.as_buffer()).hexdigest() if value.is_valid else None
 
 
 def _keys(column: Any, name: str) -> keys.Keys:

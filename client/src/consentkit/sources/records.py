@@ -18,7 +18,11 @@ from consentkit.sources.appearing import appearing
 from consentkit.sources.batches import Batch, Mask, Scope
 
 _ROW: Final = pa.schema({"kept": pa.bool_()})
-_SAMPLE: Final = pa.schema({"position": pa.string(), "key": pa.string(), "in_scope": pa.bool_(), "kept": pa.bool_()})
+_SAMPLE: Final = pa.schema(
+    {"position": pa.string(), "key": pa.string(), "in_scope": pa.bool_(), "first": pa.bool_(), "kept": pa.bool_()}
+)
+"""A row for each key of a sample; `first` is true at the first of each."""
+
 _MADE_OF: Final = b"consentkit"
 
 
@@ -39,8 +43,13 @@ class Record:
         if self.table.schema == _ROW:
             self.table = pa.concat_tables([self.table, pa.table([pa.array(keep)], schema=_ROW)])
             return
-        in_scope = np.ones(len(keep), bool) if batch.in_scope is None else batch.in_scope
-        columns = [batch.positions, batch.texts, pa.array(in_scope), pa.array(keep)]
+        count = len(batch.keys)
+        begins = np.zeros(count, bool)
+        begins[batch.first] = True
+        sample = np.cumsum(begins) - 1
+        in_scope = pa.array(np.ones(count, bool) if batch.in_scope is None else batch.in_scope)
+        positions = batch.positions.take(pa.array(sample))
+        columns = [positions, batch.texts, in_scope, pa.array(begins), pa.array(keep[sample])]
         self.table = pa.concat_tables([self.table, pa.table(columns, schema=_SAMPLE)])
 
     def save(self, out: Path) -> None:
@@ -57,22 +66,20 @@ class Record:
     @property
     def kept(self) -> Mask:
         """Which rows were written."""
-        return np.asarray(self.table.column("kept").combine_chunks().to_numpy(zero_copy_only=False))
+        kept = self._column("kept")
+        return kept if self.table.schema.remove_metadata() == _ROW else kept[self._column("first")]
 
     def samples(self) -> Batch | None:
         """To be judged again; None of a table, which is then read again."""
         if self.table.schema.remove_metadata() == _ROW:
             return None
         texts = self.table.column("key").combine_chunks()
-        in_scope = np.asarray(self.table.column("in_scope").combine_chunks().to_numpy(zero_copy_only=False))
-        return Batch(
-            keys.from_arrow(texts),
-            in_scope if self.made_of["scope"] else None,
-            texts,
-            self.table.column("position").combine_chunks(),
-            0,
-            None,
-        )
+        first = np.flatnonzero(self._column("first"))
+        positions = self.table.column("position").combine_chunks().take(pa.array(first))
+        return Batch(keys.from_arrow(texts), self._column("in_scope"), texts, positions, 0, None, first=first)
+
+    def _column(self, name: str) -> Mask:
+        return np.asarray(self.table.column(name).combine_chunks().to_numpy(zero_copy_only=False))
 
 
 def recorded(source: Path, out: Path, *, key: str | None, scope: Scope | None) -> Record | None:

@@ -1,7 +1,8 @@
 """WebDataset shards: tar files in which the members of a sample follow each other under one name.
 
-The key of a sample is the SHA-256 of its picture, or with `--key` that field of its JSON. A sample passes whole or not
-at all, and what is written are its bytes as they stood, headers included.
+The keys of a sample are the SHA-256 of its pictures, and with `--key` that field of its JSON before them. A member is a
+picture by its ending or its content. A sample passes whole or not at all: only if each of its pictures does; and what
+is written are its bytes as they stood, headers included.
 """
 
 import hashlib
@@ -17,14 +18,13 @@ import numpy as np
 import pyarrow as pa
 
 from consentkit import keys
+from consentkit.content import picture
 from consentkit.sources.batches import Batch, Mask, Scope, Unreadable, printable
 from consentkit.sources.jsonlines import once
 
 BATCH_SAMPLES: Final = 256
 BATCH_BYTES: Final = 1 << 25
 SAMPLE_BYTES: Final = 1 << 28
-
-PICTURES: Final = frozenset({"jpg", "jpeg", "png", "webp"})
 
 _BLOCK: Final = tarfile.BLOCKSIZE
 _NAME: Final = re.compile(r"((?:.*/|)[^.]+)[.]([^/]*)")
@@ -42,7 +42,28 @@ class Sample:
 
     def pictures(self) -> list[tuple[int, int]]:
         """Where in `data` its pictures begin and end."""
-        return [(begin, end) for kind, begin, end in self.members if kind.rpartition(".")[2] in PICTURES]
+        return [(begin, end) for kind, begin, end in self.members if picture(kind, self.data[begin:end]) is not None]
+
+    def digests(self) -> list[str]:
+        """Of its pictures, in hex."""
+        shown = [picture(kind, self.data[begin:end]) for kind, begin, end in self.members]
+        return [hashlib.sha256(each).hexdigest() for each in shown if each is not None]
+
+
+Judged = tuple[str | None, bool]
+"""A key, and whether it is in scope."""
+
+
+def judged(digests: list[str], *, told: str | None, by_field: bool, inside: bool) -> list[Judged]:
+    """All keys by which a sample is judged: it passes only if each does. Its pictures' `digests`, and `told` by its
+    JSON, if it goes `by_field`.
+
+    A field tells of one picture, which a downloader has made new bytes of: those can exclude it, and need no permission
+    of their own. Of several pictures nobody knows which one it tells of.
+    """
+    if not by_field:
+        return [(digest, inside) for digest in digests] or [(None, inside)]
+    return [(told, inside), *((digest, inside and len(digests) > 1) for digest in digests)]
 
 
 class Shard:
@@ -72,24 +93,17 @@ class Shard:
 
     def _batch(self, samples: list[Sample]) -> Batch:
         read = [self._read(sample) for sample in samples]
-        texts = pa.array([key for key, _ in read], pa.string())
-        in_scope = None if self._scope is None else np.array([inside for _, inside in read], bool)
+        texts = pa.array([key for each in read for key, _ in each], pa.string())
+        in_scope = np.array([inside for each in read for _, inside in each], bool)
         positions = pa.array([printable(sample.name) for sample in samples], pa.string())
-        return Batch(keys.from_arrow(texts), in_scope, texts, positions, samples[-1].extent[1], samples)
+        first = np.cumsum([0, *map(len, read[:-1])])
+        return Batch(keys.from_arrow(texts), in_scope, texts, positions, samples[-1].extent[1], samples, first=first)
 
-    def _read(self, sample: Sample) -> tuple[str | None, bool]:
-        """The key, or None, and whether the sample is in scope."""
+    def _read(self, sample: Sample) -> list[Judged]:
         fields = {} if self._key is None and self._scope is None else self.fields(sample)
-        key = self._digest(sample) if self._key is None else self._text(sample, fields, self._key)
-        if self._scope is None:
-            return key, True
-        return key, self._text(sample, fields, self._scope.column) in (None, self._scope.value)
-
-    def _digest(self, sample: Sample) -> str | None:
-        pictures = sample.pictures()
-        if len(pictures) > 1:
-            raise self._unreadable(sample, "several pictures: name the JSON field with the digest by --key")
-        return next((hashlib.sha256(sample.data[begin:end]).hexdigest() for begin, end in pictures), None)
+        inside = self._scope is None or self._text(sample, fields, self._scope.column) in (None, self._scope.value)
+        told = None if self._key is None else self._text(sample, fields, self._key)
+        return judged(sample.digests(), told=told, by_field=self._key is not None, inside=inside)
 
     def fields(self, sample: Sample) -> dict[str, Any]:
         """Of its JSON; none without one. Raises Unreadable."""
@@ -151,6 +165,12 @@ class Shard:
         # Two empty blocks end an archive; Python's module would take a damaged header for the end, too.
         if file.read(2 * _BLOCK) != bytes(2 * _BLOCK):
             raise Unreadable(f"{self._path} is cut or damaged at byte {end}")
+        while block := file.read(tarfile.RECORDSIZE):
+            if block.strip(b"\0"):
+                raise Unreadable(
+                    f"{self._path} goes on behind the end of its archive, which is at byte {end}: where several were "
+                    "joined, unpack them and make one of all"
+                )
 
     def _unreadable(self, sample: Sample, what: str) -> Unreadable:
         return Unreadable(f"{self._path}, sample {sample.name!r}: {what}")

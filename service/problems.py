@@ -107,6 +107,12 @@ SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     # what a picture can be refused for at the door; the sentences are consentkit.formats'
     "image-empty": (422, "The file is empty"),
     "image-unrecognised": (422, "Not a picture we know"),
+    "image-animated": (422, "More than one picture"),
+    "image-too-large": (422, "Too many pixels"),
+    "image-too-small": (422, "Too few pixels"),
+    "image-aspect": (422, "Too long and narrow"),
+    "image-truncated": (422, "The end of the file is missing"),
+    "image-corrupt": (422, "The file is damaged"),
     "format-not-allowed": (415, "Not a kind of picture we take"),
 }
 

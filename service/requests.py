@@ -41,7 +41,8 @@ class Asking:
 def asking(*, file: DigestedFile | None, sha256: str | None, image: str | None, contact: str) -> Asking:
     """Raises Problem unless exactly one of file, sha256 and image is given, in its one form, and an address.
 
-    A file that is no picture is refused for what it is, before anything is looked up.
+    A file that is no picture, or plainly one that nobody could read, is refused for what it is, before anything is
+    looked up: whoever asks can send another.
     """
     named = [each for each in (file, sha256, image) if each is not None]
     if not named:
@@ -79,7 +80,7 @@ def lodge(asked: Asking, *, at: datetime) -> Opened:
 
 def _matter(file: DigestedFile | None, sha256: str | None, image: str | None) -> Matter:
     if file is not None:
-        file.media_type()
+        file.require_readable()
         return Matter("request", asked=file.sha256.hex(), sha256=file.sha256, search=True)
     if sha256 is not None:
         _require_form(SHA256, sha256, field="sha256")

@@ -190,7 +190,8 @@ def _small(image: UUID) -> bytes | None:
 
 
 def _asked_small(case: UUID) -> bytes | None:
-    """The small picture of an asker's, kept with a preview for the steward; the bytes go. None where it is no picture.
+    """The small picture of an asker's, kept with a preview for the steward; the bytes go. None where it cannot be read:
+    then nobody has looked, and the bytes stay for the steward until the case is decided.
 
     Raises Crashed. A crash before the bytes go has them examined again; after it, the small picture is there.
     """
@@ -199,11 +200,12 @@ def _asked_small(case: UUID) -> bytes | None:
     except FileNotFoundError:  # examined before, or lost
         kept = originals.asked_small(case)
         return kept.read_bytes() if kept.exists() else None
-    if isinstance(found, Examined):
-        originals.keep_asked_preview(case, found.preview)
-        originals.keep_asked_small(case, found.small)
+    if not isinstance(found, Examined):
+        return None
+    originals.keep_asked_preview(case, found.preview)
+    originals.keep_asked_small(case, found.small)
     originals.asked(case).unlink(missing_ok=True)
-    return found.small if isinstance(found, Examined) else None
+    return found.small
 
 
 def _work(waiting: Callable[[int], Sequence[T]], do: Callable[[T], bool]) -> None:

@@ -5,6 +5,7 @@ without a row; after it, all is there. What is not taken is removed when the req
 """
 
 import hashlib
+import mmap
 import os
 import weakref
 from datetime import datetime
@@ -17,6 +18,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import multipartparser
 
+from consentkit import containers
 from consentkit.formats import FILE_BYTES, HEAD_BYTES, REJECTIONS, MediaType, Rejection, sniff
 from registry import originals
 from registry.acts.statements import Statement
@@ -47,6 +49,17 @@ class DigestedFile(UploadedFile):  # type: ignore[type-arg] # Django's takes no 
         if isinstance(found, Rejection):
             raise Problem(found.slug, REJECTIONS[found.slug])
         return found
+
+    def require_readable(self) -> None:
+        """Raises Problem for what the file's own frame shows to be unreadable: cut, damaged, moving, too large.
+
+        Nothing is decoded here; what only decoding finds, a worker finds later.
+        """
+        media_type = self.media_type()
+        with mmap.mmap(self.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            slug = containers.refusal(containers.read(content, media_type), media_type)
+        if slug:
+            raise Problem(slug, REJECTIONS[slug])
 
     def keep(self, place: Path) -> None:
         """Durably to this place."""

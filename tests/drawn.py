@@ -1,11 +1,13 @@
 """Pictures for tests, built in memory: sound ones, and ones broken in a named way."""
 
 import io
+import random
 import struct
 import zlib
 from collections.abc import Iterator
+from typing import Final
 
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from service.demo.portraits import draw
 
@@ -102,3 +104,38 @@ def mutated(sound: bytes, count: int) -> Iterator[bytes]:
         if state % 11 == 0:
             del copy[len(copy) // 2 + (state >> 40) % (len(copy) // 3) :]
         yield bytes(copy)
+
+
+GAIN_MAP: Final = segment(0xE2, b"urn:iso:std:iso:ts:21496:-1\0" + bytes(4))
+
+
+def listed(first: bytes, *others: tuple[int, bytes], order: str = ">", missing: bool = False) -> bytes:
+    """A JPEG with a list of further pictures behind it (CIPA DC-007), each with its type code.
+
+    `missing`: only the list is there, as where a program copied the first picture alone.
+    """
+    head = {">": b"MM\0*", "<": b"II*\0"}[order]
+    count = 1 + len(others)
+    tiff = head + struct.pack(order + "I", 8) + struct.pack(order + "H", 3)
+    tiff += struct.pack(order + "HHI4s", 0xB000, 7, 4, b"0100") + struct.pack(order + "HHII", 0xB001, 4, 1, count)
+    tiff += struct.pack(order + "HHII", 0xB002, 7, 16 * count, 8 + 2 + 36 + 4)
+    tiff += bytes(4)  # no further directory
+    base = 2 + 4 + 4  # SOI, the segment's own head, the signature
+    start = len(first) + base - 2 + len(tiff) + 16 * count
+    entries = struct.pack(order + "IIIHH", 0x20030000, start, 0, 0, 0)
+    for kind, other in others:
+        entries += struct.pack(order + "IIIHH", kind, len(other), start - base, 0, 0)
+        start += len(other)
+    behind = b"" if missing else b"".join(other for _, other in others)
+    return with_segment(first, segment(0xE2, b"MPF\0" + tiff + entries)) + behind
+
+
+def film(seed: int = 0, length: int = 3000) -> bytes:
+    """What phones write behind a moving photo's picture: a film's head and noise."""
+    return b"\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00isommp42" + random.Random(seed).randbytes(length)
+
+
+def frames(file: bytes) -> list[tuple[int, int]]:
+    """The sides of each picture that Pillow finds."""
+    with Image.open(io.BytesIO(file)) as image:
+        return [each.size for each in ImageSequence.all_frames(image)]

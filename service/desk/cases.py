@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from consent.acts.resolve_case import resolve_case
 from consent.reads.cases import Docket, case, closed_cases, open_cases
-from consent.rules.lifecycle import CaseMove
+from consent.rules.lifecycle import CaseMove, Search
 from registry import originals
 from registry.errors import Refusal
 from service import previews, words
@@ -131,6 +131,7 @@ def _page(
         "pairs": compared,
         "measured": any(pair.distance is not None for pair in compared),
         "looking": _looking(docket),
+        "unread": docket.open and originals.asked(docket.id).exists(),
         "accept": words.ACCEPT[docket.kind],
         "reject": words.REJECT[docket.kind],
         "longest": REASON,
@@ -199,3 +200,13 @@ def asked(_request: HttpRequest, _steward: UUID, number: UUID) -> FileResponse:
     if not case(number).open:
         raise Http404
     return previews.asked_preview(number)
+
+
+@require_http_methods(["GET", "HEAD"])
+@steward
+def file(_request: HttpRequest, _steward: UUID, number: UUID) -> FileResponse:
+    """`/desk/cases/<number>/file`: what came with a request and could not be read, until that is decided."""
+    docket = case(number)
+    if not docket.open or docket.search != Search.UNREADABLE:
+        raise Http404
+    return previews.asked_file(number)

@@ -15,5 +15,6 @@ urlpatterns = [
     path("cases/<uuid:number>/check", cases.check, name="desk-check"),
     path("cases/<uuid:number>/decide", cases.decide, name="desk-decide"),
     path("cases/<uuid:number>/asked", cases.asked, name="desk-asked"),
+    path("cases/<uuid:number>/file", cases.file, name="desk-file"),
     path("cases/<uuid:number>/images/<uuid:image>", cases.preview, name="desk-preview"),
 ]

@@ -4,53 +4,22 @@ Order: empty, first bytes, pixels, aspect, sides, frames, decoding, content. Not
 cost is known.
 """
 
-import io
-import struct
 import warnings
-import zlib
 from typing import Final
 
 import numpy as np
 from PIL import Image, PngImagePlugin
 
+from consentkit import containers
+from consentkit.containers import Structure, png
 from consentkit.fingerprints import preparation
+from consentkit.fingerprints.decoding import Undecodable, decoded
 from consentkit.fingerprints.perception import Perceived, perceived
-from consentkit.formats import (
-    ASPECT,
-    FILE_BYTES,
-    HEAD_BYTES,
-    LONGEST_SIDE,
-    PIXELS,
-    SHORTEST_SIDE,
-    MediaType,
-    Rejection,
-    Slug,
-    sniff,
-)
-from service.quarantine import jpeg, png, webp
+from consentkit.formats import FILE_BYTES, HEAD_BYTES, PIXELS, MediaType, Rejection, Slug, sniff
 from service.quarantine.findings import Examined
 from service.quarantine.preview import preview
-from service.quarantine.structure import Structure
 
 FLAT: Final = 4  # standard deviation of the small picture's luma, below which pictures look alike
-_READERS: Final = {"image/jpeg": jpeg.read, "image/png": png.read, "image/webp": webp.read}
-_GREY: Final = range(127, 129)  # libjpeg's filling, in any colour space
-
-# All that Pillow was seen to raise on damaged files.
-_DAMAGED: Final = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    EOFError,
-    KeyError,
-    IndexError,
-    TypeError,
-    OverflowError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
-)
 
 
 class Rejected(Exception):
@@ -78,15 +47,16 @@ def examine(file: bytes) -> Examined | Rejection:
 
 def _examine(file: bytes) -> Examined:
     media_type = _media_type(file)
-    structure = _READERS[media_type](file)
-    size = _acceptable_sides(structure, media_type)
-    image = _opened(file, media_type, structure)
-    _demand_whole(file, image, structure)
-    preparation.shrink(image)
-    _decode(image)
-    if media_type == "image/jpeg":
-        _demand_no_filling(file, image)
-    return _accepted(image, size, media_type)
+    structure = containers.read(file, media_type)
+    if slug := containers.refusal(structure, media_type):
+        raise Rejected(slug)
+    if media_type == "image/png" and not png.fills(file):
+        raise Rejected("image-corrupt")
+    try:
+        image = decoded(file, structure, media_type)
+    except Undecodable as error:  # the decoder gave up, or something is missing
+        raise Rejected(error.slug) from None
+    return _accepted(image, structure, media_type)
 
 
 def _media_type(file: bytes) -> MediaType:
@@ -98,66 +68,7 @@ def _media_type(file: bytes) -> MediaType:
     return sniffed
 
 
-def _acceptable_sides(structure: Structure, media_type: MediaType) -> tuple[int, int]:
-    if structure.size is None:
-        raise Rejected(structure.damage or "image-corrupt")
-    short, long = sorted(structure.size)
-    if short == 0:
-        raise Rejected("image-unrecognised")
-    if short * long > PIXELS[media_type]:
-        raise Rejected("image-too-large")
-    if long > ASPECT * short:
-        raise Rejected("image-aspect")
-    if short < SHORTEST_SIDE:
-        raise Rejected("image-too-small")
-    if long > LONGEST_SIDE:
-        raise Rejected("image-too-large")
-    return structure.size
-
-
-def _opened(file: bytes, media_type: MediaType, structure: Structure) -> Image.Image:
-    """The picture, not yet decoded, its frames counted."""
-    if structure.moving:
-        raise Rejected("image-animated")
-    try:
-        image = Image.open(io.BytesIO(file), formats=[media_type.removeprefix("image/").upper()])
-        frames = getattr(image, "n_frames", 1)  # a JPEG with a list of further pictures opens as MPO
-    except _DAMAGED:  # Pillow cannot make sense of the header
-        raise Rejected(structure.damage or "image-corrupt") from None
-    if frames != 1:
-        raise Rejected("image-animated")
-    return image
-
-
-def _demand_whole(file: bytes, image: Image.Image, structure: Structure) -> None:
-    if structure.damage:
-        raise Rejected(structure.damage)
-    if image.size != structure.size:  # two readings of one file
-        raise Rejected("image-corrupt")
-    if image.format == "PNG" and not png.fills(file):
-        raise Rejected("image-corrupt")
-
-
-def _decode(image: Image.Image) -> None:
-    try:
-        image.load()
-    except _DAMAGED:  # the decoder gave up; a missing end was found earlier
-        raise Rejected("image-corrupt") from None
-
-
-def _demand_no_filling(file: bytes, image: Image.Image) -> None:
-    """Refuse a JPEG whose coded bytes end before its picture; decodes again if the last pixel is grey."""
-    last = image.getpixel((image.width - 1, image.height - 1))
-    if not all(value in _GREY for value in (last if isinstance(last, tuple) else (last,))):
-        return
-    again = Image.open(io.BytesIO(jpeg.lengthened(file)), formats=["JPEG"])
-    preparation.shrink(again)
-    _decode(again)
-    if again.tobytes() != image.tobytes():
-        raise Rejected("image-corrupt")
-
-
-def _accepted(image: Image.Image, size: tuple[int, int], media_type: MediaType) -> Examined:
+def _accepted(image: Image.Image, structure: Structure, media_type: MediaType) -> Examined:
     orientation = preparation.orientation(image)
     flat = preparation.flatten(image)
     if not flat.visible:
@@ -165,7 +76,9 @@ def _accepted(image: Image.Image, size: tuple[int, int], media_type: MediaType) 
     seen = perceived(flat.picture, orientation)
     if _says_nothing(seen):
         raise Rejected("image-low-information")
-    width, height = size if orientation < 5 else size[::-1]
+    width, height = structure.size or image.size
+    if orientation >= 5:
+        width, height = height, width
     shown = preview(flat.picture, orientation=orientation)
     return Examined(width, height, media_type, seen.fingerprints, shown, seen.small.tobytes())
 

@@ -27,7 +27,7 @@ from service.explanations import EXPLANATIONS
 from service.nudge import nudger
 from service.problems import SLUGS
 from tests.api.conftest import Doors, slug
-from tests.drawn import jpeg
+from tests.drawn import PNG, file, header, jpeg, listed, png, portrait
 from tests.world import World, digest_of
 
 BEAT = 0.25
@@ -156,6 +156,11 @@ NO_PICTURES = {
     "text": (b"no picture at all", 422, "image-unrecognised"),
     "SVG": (b"<svg><script/></svg>", 415, "format-not-allowed"),
     "GIF": (b"GIF89a" + bytes(99), 415, "format-not-allowed"),
+    "half a picture": (jpeg(progressive=True)[:9000], 422, "image-truncated"),
+    "a damaged picture": (png()[:-40] + bytes(99), 422, "image-corrupt"),
+    "a film": (file(portrait(1), "WEBP", save_all=True, append_images=[portrait(2)]), 422, "image-animated"),
+    "two pictures": (listed(BYTES, (0x020003, OTHER)), 422, "image-animated"),
+    "too many pixels": (PNG + header(16_000, 2_501), 422, "image-too-large"),
     "too large": (BYTES + bytes(40 * 2**20), 413, "upload-too-large"),
 }
 

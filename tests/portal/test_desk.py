@@ -10,6 +10,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 from pytest_django import Settings
 
+from consent.acts.open_case import Matter, open_case
+from consent.acts.search_case import search_case
 from consent.reads.cases import case
 from registry import originals
 from registry.acts.enrol_steward import enrol_steward
@@ -128,6 +130,37 @@ def test_while_copies_are_looked_for_the_page_says_so(world: World, sam: Client)
     world.search(number)
     found = sam.get(page, headers={"HX-Request": "true"})
     assert "No picture here is a copy of what was asked about." in found.content.decode()
+
+
+def test_where_nobody_could_look_the_page_says_so_and_gives_the_file(world: World, sam: Client) -> None:
+    """Law 13: "no copy" is said only after all was looked at."""
+    world.upload(world.person("ines"), jpeg(7))
+    number = world.ask(b"no picture")
+    assert sam.get(f"/desk/cases/{number}/file").status_code == 404, "a worker may still read it"
+    search_case(number, found=None, at=world.at)
+    page = sam.get(f"/desk/cases/{number}").content.decode()
+    assert "Nobody has looked for copies" in page
+    assert "No picture here is a copy" not in page
+    saved = sam.get(f"/desk/cases/{number}/file")
+    assert b"".join(saved.streaming_content) == b"no picture"
+    assert saved.headers["Content-Type"] == "application/octet-stream"
+    assert saved.headers["Content-Disposition"].startswith("attachment")
+    assert "sandbox" in saved.headers["Content-Security-Policy"]
+    account = open_account("ines@portal.example").pk
+    assert signed_in(account).get(f"/desk/cases/{number}/file").status_code == 404
+    decide(sam, number, move="reject", seen=[], same=[])
+    page = sam.get(f"/desk/cases/{number}").content.decode()
+    assert "No picture here is a copy" not in page
+    assert sam.get(f"/desk/cases/{number}/file").status_code == 404
+    assert list(originals.asked_cases()) == []
+
+
+def test_where_only_a_number_was_asked_about_the_page_speaks_of_no_copies(world: World, sam: Client) -> None:
+    matter = Matter("request", asked="0" * 64, sha256=bytes(32))
+    number = open_case(matter, claimant="who@example.org", at=world.at).case
+    page = sam.get(f"/desk/cases/{number}").content.decode()
+    assert "Nothing here is the very file" in page
+    assert "is a copy of what was asked about" not in page
 
 
 def test_a_held_upload_stands_beside_what_it_looks_like(world: World, sam: Client) -> None:

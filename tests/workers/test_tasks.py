@@ -1,6 +1,7 @@
 """The tasks of workers: each moves what waits, and delivered twice changes nothing more."""
 
 import logging
+from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from uuid import UUID
@@ -21,7 +22,7 @@ from consentkit.fingerprints import perception, views
 from registry import originals
 from registry.models import Entry, Fingerprint
 from registry.models import Image as Row
-from service import tasks
+from service import leftovers, tasks
 from tests import drawn
 from tests.threads import together
 from tests.workers.conftest import Studio, crop, face
@@ -237,7 +238,29 @@ def test_a_request_with_no_picture_is_unreadable_and_goes_to_the_desk(studio: St
     number = opened(studio, content)
     tasks.search_request(str(number))
     assert case(number).search == "unreadable"
+    assert originals.asked(number).read_bytes() == content, "a steward can still look at it"
+    tasks.search_request(str(number))
+    studio.world.resolve(number, CaseMove.REJECT)
+    studio.world.publish()
+    assert leftovers.remove_answered(studio.world.at + leftovers.YOUNG * 2) == 1
     assert list(originals.asked_cases()) == []
+
+
+CAMERAS = {
+    "with a preview": lambda file: drawn.listed(file, (0x010002, drawn.jpeg(size=(160, 200)))),
+    "with a gain map": lambda file: drawn.listed(file, (0, drawn.with_segment(drawn.jpeg(3), drawn.GAIN_MAP))),
+    "without end marker": lambda file: file[:-2] + drawn.film(),
+}
+
+
+@pytest.mark.parametrize("camera", CAMERAS.values(), ids=CAMERAS.keys())
+def test_a_request_with_a_file_as_cameras_write_it_is_looked_at(
+    studio: Studio, camera: Callable[[bytes], bytes]
+) -> None:
+    image = studio.shown("ada", face())
+    number = opened(studio, camera(drawn.file(crop(face()), "JPEG")))
+    tasks.search_request(str(number))
+    assert (case(number).search, reason(image)) == ("done", "restricted")
 
 
 def test_a_request_decided_before_it_was_searched_leaves_nothing(studio: Studio) -> None:

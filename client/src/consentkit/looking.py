@@ -7,18 +7,18 @@ The program says `ready` first, or why it cannot work here. Needs the extra `fin
 
 import io
 import json
+import math
 import os
 import signal
-import struct
 import sys
 import warnings
-import zlib
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
+from consentkit import containers
 from consentkit.content import is_named, is_none, picture_format
 from consentkit.errors import ConsentkitError
-from consentkit.formats import HEAD_BYTES
+from consentkit.formats import HEAD_BYTES, MediaType
 
 if TYPE_CHECKING:
     from consentkit.fingerprints.perception import Perceived
@@ -37,23 +37,9 @@ _FORMATS: Final = {
 }
 """What is read here, as Pillow calls it. A registry takes the first three; copies come in all."""
 
-_TAKEN: Final = ("JPEG", "PNG", "WebP")
+_TAKEN: Final[dict[str, MediaType]] = {"JPEG": "image/jpeg", "PNG": "image/png", "WebP": "image/webp"}
 _MODES: Final = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "I;16", "I;16B")
 """Of the other formats: what these three have besides would be clipped or wrapped, and look like nothing."""
-
-# All that Pillow was seen to raise on damaged files.
-_DAMAGED: Final = (
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    OSError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-)
 
 
 class MissingExtra(ConsentkitError):
@@ -70,29 +56,21 @@ def look(path: Path, extent: tuple[int, int] | None = None) -> "Perceived | None
 
     Content decides. Of a file that moves, its first picture.
     """
-    perceive, image = _tools()
+    _, image = _tools()
+    from consentkit.fingerprints.decoding import DAMAGED
+
     if not path.is_file():
         raise Unreadable("there is no such file" if not path.exists() else "it is no file")
     try:
-        with _opened(path, extent) as file, warnings.catch_warnings():
-            name = picture_format(head := file.read(HEAD_BYTES))
-            if name is None and is_none(head) and not is_named(path.suffix.removeprefix(".")):
-                return None
-            if name not in _FORMATS:
-                raise Unreadable(_not_read(name))
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", image.DecompressionBombWarning)
-            file.seek(0)
-            with image.open(file, formats=(_FORMATS[name],)) as opened:
-                if name not in _TAKEN and opened.mode not in _MODES:
-                    raise Unreadable(f"{name} pictures with samples of kind {opened.mode} are not read here")
-                found: Perceived = perceive(opened)
-                return found
+            return _perceived(path, extent)
     except (image.DecompressionBombError, image.DecompressionBombWarning) as error:
         raise Unreadable(f"it has more than {image.MAX_IMAGE_PIXELS:,} pixels: look at a smaller copy") from error
     except MemoryError as error:
         raise Unreadable("there is not enough memory to read it") from error
-    except _DAMAGED as error:
+    except DAMAGED as error:
         raise Unreadable(f"it cannot be read, or is damaged ({_line(error)})") from error
 
 
@@ -100,6 +78,47 @@ def _not_read(name: str | None) -> str:
     if name is None:
         return "it is no picture that is read here"
     return f"{name} pictures are not read here: look at a copy in another format"
+
+
+def _perceived(path: Path, extent: tuple[int, int] | None) -> "Perceived | None":
+    perceive, image = _tools()
+    with _opened(path, extent) as file:
+        name = picture_format(head := file.read(HEAD_BYTES))
+        if name is None and is_none(head) and not is_named(path.suffix.removeprefix(".")):
+            return None
+        if name not in _FORMATS:
+            raise Unreadable(_not_read(name))
+        file.seek(0)
+        if name in _TAKEN:
+            return _taken(file.read(), _TAKEN[name])
+        with image.open(file, formats=(_FORMATS[name],)) as opened:
+            if opened.mode not in _MODES:
+                raise Unreadable(f"{name} pictures with samples of kind {opened.mode} are not read here")
+            found: Perceived = perceive(opened)
+            return found
+
+
+def _taken(content: bytes, media_type: MediaType) -> "Perceived":
+    """By the registry's own rule of what is the picture in a file, and whether all of it is there."""
+    from consentkit.fingerprints.decoding import Undecodable, decoded
+
+    perceive, image = _tools()
+    structure = containers.read(content, media_type)
+    most = image.MAX_IMAGE_PIXELS
+    if structure.size and most and math.prod(structure.size) > most:
+        raise Unreadable(f"it has more than {most:,} pixels: look at a smaller copy")
+    if structure.damage:
+        raise Unreadable(_damaged(structure.damage))
+    try:
+        found: Perceived = perceive(decoded(content, structure, media_type))
+    except Undecodable as error:
+        raise Unreadable(_damaged(error.slug)) from error
+    return found
+
+
+def _damaged(slug: str) -> str:
+    missing = " (the end of it is missing)" if slug == "image-truncated" else ""
+    return f"it cannot be read, or is damaged{missing}"
 
 
 def _opened(path: Path, extent: tuple[int, int] | None) -> IO[bytes]:

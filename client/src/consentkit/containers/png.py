@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Final
 
-from service.quarantine.structure import Structure
+from consentkit.containers.structure import File, Structure
 
 _SIGNATURE: Final = 8
 _CHANNELS: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
@@ -29,12 +29,13 @@ class BadSum(ValueError):
     """A chunk whose checksum is not that of its bytes."""
 
 
-def read(file: bytes) -> Structure:
+def read(file: File) -> Structure:
+    """An animation of one frame, the picture itself, has no further picture data (fdAT)."""
     size = _sides(file)
     moving = False
     try:
         for name, _ in chunks(file):
-            moving = moving or name == b"acTL"
+            moving = moving or name == b"fdAT"
     except Cut:  # half a file
         return Structure(size, moving, damage="image-truncated")
     except BadSum:  # the sides were read nevertheless: too large comes before damaged
@@ -42,7 +43,7 @@ def read(file: bytes) -> Structure:
     return Structure(size, moving)
 
 
-def chunks(file: bytes) -> Iterator[tuple[bytes, memoryview]]:
+def chunks(file: File) -> Iterator[tuple[bytes, memoryview]]:
     """Name and body of each chunk up to IEND, sums checked. Raises `Cut`, `BadSum`."""
     view = memoryview(file)
     position = _SIGNATURE
@@ -59,7 +60,7 @@ def chunks(file: bytes) -> Iterator[tuple[bytes, memoryview]]:
         position = end + 4
 
 
-def _sides(file: bytes) -> tuple[int, int] | None:
+def _sides(file: File) -> tuple[int, int] | None:
     if file[8:16] != b"\x00\x00\x00\x0dIHDR" or len(file) < 33:
         return None
     return int.from_bytes(file[16:20]), int.from_bytes(file[20:24])

@@ -86,7 +86,7 @@ def _register(image: UUID, person: UUID, found: Examined) -> None:
     register it; and look again if another was protected meanwhile. A crash leaves it submitted, and restricted if it
     is a copy: it is done again.
     """
-    measured = Measured(found.width, found.height, found.fingerprints)
+    measured = Measured(found.width, found.height, found.fingerprints, found.stated)
     begun = time.monotonic()
     while time.monotonic() - begun < ENOUGH:
         looked, at = protected_copies(found.small, image=image), timezone.now()

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext, pgettext_lazy
 
 from consent.reads.answers import Show
 from consent.reads.pictures import Event, Picture, Use
+from consent.reads.signals import FileSignal
 from consent.reads.used import Informed, Run
 from consent.rules.consents import Consent
 from consent.rules.outcomes import Outcome
@@ -24,6 +25,7 @@ from consentkit.entries import Kind
 from consentkit.formats import REJECTIONS
 from consentkit.scopes import PURPOSES
 from registry.rules.lifecycle import ImageState
+from registry.rules.signals import UNREADABLE
 
 Words = str | Promise
 
@@ -132,6 +134,7 @@ EVENT: Final[Mapping[Kind, Words]] = {
     Kind.SNAPSHOT_PUBLISHED: gettext_lazy("A list of all permissions was published."),
     Kind.COLLECTION_MADE_PUBLIC: gettext_lazy("The list of permissions was opened to everybody."),
     Kind.DISCLOSURES_LOGGED: gettext_lazy("A seal was put on the list of who asked about what."),
+    Kind.SIGNAL_LIFTED: gettext_lazy("We looked at what the file says of its use, and lifted it."),
     Kind.STATEMENT_CORRECTED: gettext_lazy("You corrected what you said about this picture."),
     Kind.PERSON_ENROLLED: gettext_lazy("You joined the registry."),
     Kind.STEWARD_ENROLLED: gettext_lazy("You became a steward."),
@@ -300,6 +303,26 @@ def event(happened: Event) -> str:
         audience=AUDIENCE[happened.audience].name if happened.audience else "",
         until=day(happened.until) if happened.until else "",
     )
+
+
+def file_says(signal: FileSignal) -> list[str]:
+    """What the file itself says of its use, sentence by sentence; empty where that is nothing for a person to read."""
+    said = []
+    if signal.minor:
+        said.append(_("The file says that somebody shown is under age. Nobody may use it on your word alone."))
+    if any(each.value == UNREADABLE for each in signal.stated):
+        said.append(_("The file says something about its use that we cannot read. A person looks at it."))
+    if signal.denies and not signal.lifted:
+        said.append(
+            _("The file itself says no to: %(purposes)s. Nobody may use it for that, whatever you allow.")
+            % {"purposes": purposes(signal.denies)}
+        )
+    if signal.lifted:
+        said.append(_("The file says no to some uses. A person looked at it and found that this does not hold."))
+    made = next((each.value for each in signal.stated if each.name == "Iptc4xmpExt:DigitalSourceType"), "")
+    if made:
+        said.append(_("How it was made, by the file's own word: %(code)s.") % {"code": made})
+    return said
 
 
 def pictures(count: int) -> str:

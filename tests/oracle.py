@@ -18,12 +18,13 @@ AUDIENCES: Final = ["research", "commercial"]
 SCOPES: Final = [(purpose, audience) for purpose in PURPOSES for audience in AUDIENCES]
 
 # Inner reasons by their stored numbers, and what a pipeline is told of each.
-WITHDRAWN, REVOKED, RESTRICTED, FROM_EXCLUDED, UNCONFIRMED = 20, 30, 50, 70, 80
+WITHDRAWN, REVOKED, RESTRICTED, SIGNAL, FROM_EXCLUDED, UNCONFIRMED = 20, 30, 50, 60, 70, 80
 UNFINGERPRINTED, NOT_GRANTED, NO_GRANT = 90, 120, 130
 TOLD: Final = {
     WITHDRAWN: "remove",
     REVOKED: "remove",
     RESTRICTED: "wait",
+    SIGNAL: "wait",
     FROM_EXCLUDED: "not_covered",
     UNCONFIRMED: "wait",
     UNFINGERPRINTED: "unknown",
@@ -151,6 +152,8 @@ def rule(story: Sequence[Happened], image: str, purpose: str, audience: str) -> 
         return None, REVOKED
     if _has_open_case(events):
         return None, RESTRICTED
+    if _file_denies(in_order, SCOPES.index((purpose, audience))):
+        return None, SIGNAL
     parents = sorted({parent for item in stated.values() for parent in item["derived_from"]})
     above = [rule(story, parent, purpose, audience) for parent in parents]
     if any(until is None for until, _ in above):
@@ -165,6 +168,13 @@ def rule(story: Sequence[Happened], image: str, purpose: str, audience: str) -> 
         others = [_granted_until(events, person, *scope) for person in shown for scope in SCOPES]
         return None, NO_GRANT if others == [None] * len(others) else NOT_GRANTED
     return min(until for until in [*ends, *(until for until, _ in above)] if until is not None), None
+
+
+def _file_denies(in_order: Sequence[Item], scope: int) -> bool:
+    """What the file says, read once or often, until a steward lifted it: then for good."""
+    lifted = any(item["what"] == "signal_lifted" and item["lifted"] >> scope & 1 for item in in_order)
+    said = any(item["what"] == "registered" and item.get("denied", 0) >> scope & 1 for item in in_order)
+    return said and not lifted
 
 
 def decide(story: Sequence[Happened], image: str, purpose: str, audience: str, now: int) -> str:

@@ -4,7 +4,7 @@ import hashlib
 import io
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import product
@@ -65,6 +65,7 @@ from registry.log import publisher, receipts
 from registry.log.recorder import Recorded, head_size
 from registry.models import Image
 from registry.reads.queue import bringers
+from registry.rules.signals import Stated
 from registry.rules.subjects import Subjects
 from tests import statements
 from tests.drawn import file
@@ -169,11 +170,12 @@ class World:
             self.register(submitted.image)
         return submitted.image
 
-    def register(self, image: UUID) -> None:
+    def register(self, image: UUID, *, stated: Sequence[Stated] = ()) -> None:
         """What a worker does after decoding, for all who brought it; and compared with nothing before."""
         newest = Protection.objects.all().latest_serial()
         for person in bringers(image):
-            register_checked(image, person=person, measured=self.examined(image), seen=newest, at=self.at)
+            measured = replace(self.examined(image), stated=stated)
+            register_checked(image, person=person, measured=measured, seen=newest, at=self.at)
 
     def examined(self, image: UUID) -> Measured:
         """What decoding finds; the small picture is kept."""

@@ -48,6 +48,8 @@ def test_the_kinds_are_pinned() -> None:
         "snapshot_published",
         "collection_made_public",
         "disclosures_logged",
+        "statement_corrected",
+        "signal_lifted",
     ]
 
 

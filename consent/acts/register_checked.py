@@ -10,6 +10,7 @@ from django.db import transaction
 from consent.models import Protection
 from consent.models.protections import hold_back_searches
 from consent.rules.pictures import views_of
+from consent.rules.signals import denied
 from consentkit.fingerprints.asking import unpacked
 from consentkit.fingerprints.views import ALGORITHM, VERSION
 from consentkit.matching.resident import Resident
@@ -37,7 +38,7 @@ def register_checked(image: UUID, *, person: UUID, measured: Measured, seen: int
     hold_back_searches()
     if _may_be_a_copy(image, measured, seen):
         return Registered.LOOK_AGAIN
-    recorded = registered(image, person=person, measured=measured, at=at)
+    recorded = registered(image, person=person, measured=measured, at=at, denied=denied(measured.stated))
     return Registered.REGISTERED if recorded else Registered.ALREADY
 
 

@@ -21,7 +21,8 @@ IMAGES: Final = """
     SELECT id, collection_id, sha256, state,
         (SELECT coalesce(bit_or(in_force), 0) FROM consent_withdrawalline WHERE image_id = image.id),
         ARRAY(SELECT hold FROM consent_caseimage WHERE image_id = image.id),
-        ARRAY(SELECT source_id FROM registry_derivation WHERE derived_id = image.id)
+        ARRAY(SELECT source_id FROM registry_derivation WHERE derived_id = image.id),
+        coalesce((SELECT denied & ~lifted FROM registry_signal WHERE image_id = image.id), 0)
     FROM registry_image image WHERE id = ANY(%(images)s::uuid[])
 """
 # Of each who brought it, everybody whom they state to be shown. A statement that names nobody has one row without any.
@@ -65,6 +66,7 @@ class _Image(NamedTuple):
     withdrawn: int
     holds: list[str]
     sources: list[UUID]
+    denied: int
 
 
 def rows(images: Collection[UUID]) -> dict[UUID, Row]:
@@ -100,6 +102,7 @@ def _terms(image: _Image, shown: _Shown, known: Mapping[UUID, Terms]) -> Terms:
             withdrawn=image.withdrawn,
             granted=tuple(map(tuple, shown.granted.values())),
             sources=tuple(known[source] for source in image.sources),
+            denied=image.denied,
         )
     )
 

@@ -41,6 +41,8 @@ class Folded:
     cases: set[str] = field(default_factory=set)
     withdrawn: dict[str, int] = field(default_factory=dict)
     granted: dict[str, list[int | None]] = field(default_factory=dict)
+    denied: int = 0
+    lifted: int = 0
     row: Row | None = None
     act: UUID | None = None
 
@@ -88,8 +90,13 @@ def _dismissed(item: Mapping[str, Any], image: Folded) -> None:
         by_person.pop(item["person"], None)
 
 
-def _registered(_item: Mapping[str, Any], image: Folded) -> None:
+def _registered(item: Mapping[str, Any], image: Folded) -> None:
     image.fingerprinted = True
+    image.denied |= item.get("denied", 0)
+
+
+def _signal_lifted(item: Mapping[str, Any], image: Folded) -> None:
+    image.lifted |= item["lifted"]
 
 
 def _restricted(item: Mapping[str, Any], image: Folded) -> None:
@@ -146,6 +153,7 @@ APPLY: Final[Mapping[str, Callable[[Mapping[str, Any], Folded], None]]] = {
     "lifted": _lifted,
     "revoked": _revoked,
     "noted": _nothing,
+    "signal_lifted": _signal_lifted,
 }
 
 
@@ -180,5 +188,6 @@ def _terms(known: dict[UUID, Folded], image: Folded) -> Terms:
             withdrawn=withdrawn,
             granted=tuple(tuple(image.granted.get(p, [None] * SCOPES)) for p in sorted(shown - {"invited", "unknown"})),
             sources=tuple(row.terms for source in image.sources if (row := known[source].row)),
+            denied=image.denied & ~image.lifted,
         )
     )

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 
 from consent.models import Withdrawal
+from consent.reads.signals import FileSignal, signals_of
 from consent.rules.consents import Consent, consent
 from consent.rules.lifecycle import GrantState, Hold
 from consentkit import canonical
@@ -59,7 +60,8 @@ class Use:
 
 @dataclass(frozen=True)
 class Picture:
-    """One of a person's pictures as they may see it. `depicts` and `derived_from` are their own statement.
+    """One of a person's pictures as they may see it. `depicts` and `derived_from` are their own statement;
+    `signal` is what the file itself says.
 
     `paused`: nobody may use it while a request about it is looked at.
     """
@@ -77,6 +79,7 @@ class Picture:
     shown: bool
     paused: bool
     uses: tuple[Use, ...]
+    signal: FileSignal | None
     size: int
 
     @property
@@ -146,6 +149,7 @@ def _described(person: UUID, bringings: Sequence[Bringing], *, size: int, at: da
     images = [each.image_id for each in bringings]
     stopped, given, holds = _words(person, images)
     subjects, sources = subjects_of([each.pk for each in bringings]), _sources(bringings)
+    signals = signals_of(images)
     return [
         Picture(
             image=each.image_id,
@@ -163,6 +167,7 @@ def _described(person: UUID, bringings: Sequence[Bringing], *, size: int, at: da
             uses=_uses(
                 stopped.get(each.image_id, 0), given[each.image_id], revoked=Hold.REVOKED in holds[each.image_id], at=at
             ),
+            signal=signals.get(each.image_id) if each.state == ImageState.REGISTERED else None,
             size=size,
         )
         for each in bringings

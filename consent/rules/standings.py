@@ -28,7 +28,7 @@ class Facts:
 
     `withdrawn` is bits by scope, over everybody who withdrew and has not granted since. `granted` holds for each
     person shown the newest grant's end by scope; who it is makes no difference. `sources` are the terms of the images
-    that this one was made from.
+    that this one was made from. `denied` is bits by scope: what the file itself says, unless a steward lifted it.
     """
 
     fingerprinted: bool
@@ -39,6 +39,7 @@ class Facts:
     withdrawn: int
     granted: tuple[Ends, ...]
     sources: tuple[Terms, ...] = ()
+    denied: int = 0
 
 
 NOBODY: Final = Facts(
@@ -80,6 +81,8 @@ def _barred(facts: Facts, scope: int) -> Reason | None:
         return Reason.REVOKED
     if facts.restricted:
         return Reason.RESTRICTED
+    if facts.denied >> scope & 1:
+        return Reason.RIGHTS_SIGNAL
     if any(source.until[scope] is None for source in facts.sources):
         return Reason.DERIVED_FROM_EXCLUDED
     if not facts.everyone_confirmed:

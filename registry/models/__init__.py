@@ -6,6 +6,7 @@ from registry.models.fingerprints import Fingerprint
 from registry.models.images import Bringing, Depiction, Derivation, Image
 from registry.models.log import Checkpoint, Commitment, Entry, LogHead, Opening, Tile
 from registry.models.people import Account, Person, PersonToken, StewardToken
+from registry.models.signals import Signal
 
 __all__ = [
     "Account",
@@ -22,6 +23,7 @@ __all__ = [
     "Opening",
     "Person",
     "PersonToken",
+    "Signal",
     "StewardToken",
     "Tile",
 ]

@@ -33,6 +33,7 @@ PICTURE: Final[dict[str, Any]] = {
     "shown": True,
     "paused": False,
     "size": SIZE,
+    "file": None,
     "standing": {
         purpose: {
             audience: _GIVEN if (purpose, audience) == ("ai_training", "research") else _NONE for audience in AUDIENCES

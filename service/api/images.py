@@ -11,6 +11,7 @@ from rest_framework.request import Request
 
 from consent.reads.pictures import Event, Picture, history, page, picture
 from consent.reads.pipelines import reach
+from consent.reads.signals import FileSignal
 from consent.reads.used import Informed, Run, used_by
 from consent.rules.consents import Consent
 from consent.rules.outcomes import OUTCOMES
@@ -63,6 +64,15 @@ PICTURE: Final = {
     "derived_from": d.many(d.NUMBER),
     "shown": d.FLAG,
     "paused": d.FLAG,
+    "file": d.maybe(
+        d.thing(
+            {
+                "states": d.many(d.thing({"name": d.TEXT, "value": d.TEXT})),
+                "denies": d.many(d.PURPOSE),
+                "lifted": d.FLAG,
+            }
+        )
+    ),
     "size": d.WHOLE,
     "standing": d.thing({p: d.thing(dict.fromkeys(AUDIENCES, USE)) for p in PURPOSES}),
 }
@@ -272,8 +282,17 @@ def _picture(of: Picture) -> dict[str, Any]:
         "shown": of.shown,
         "paused": of.paused,
         "size": of.size,
+        "file": _file(of.signal),
         "standing": {purpose: dict(_by_audience(of, purpose)) for purpose in PURPOSES},
     }
+
+
+def _file(signal: FileSignal | None) -> dict[str, Any] | None:
+    """What the file itself says of its use; null where it says nothing."""
+    if signal is None:
+        return None
+    states = [{"name": each.name, "value": each.value} for each in signal.stated]
+    return {"states": states, "denies": list(signal.denies), "lifted": signal.lifted}
 
 
 def _rejection(slug: str) -> dict[str, str] | None:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from service.desk import answers, cases, statements
+from service.desk import answers, cases, signals, statements
 from service.desk.signing_in import sign_in
 
 urlpatterns = [
@@ -10,6 +10,9 @@ urlpatterns = [
     path("sign-in", sign_in, name="desk-sign-in"),
     path("closed", cases.closed, name="desk-closed"),
     path("answers", answers.told, name="desk-answers"),
+    path("signals", signals.signals, name="desk-signals"),
+    path("signals/<uuid:image>", signals.signal, name="desk-signal"),
+    path("signals/<uuid:image>/preview", signals.preview, name="desk-signal-preview"),
     path("cases/<uuid:number>", cases.one, name="desk-case"),
     path("cases/<uuid:number>/statements", statements.hear, name="desk-statements"),
     path("cases/<uuid:number>/check", cases.check, name="desk-check"),

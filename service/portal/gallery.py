@@ -83,6 +83,7 @@ def one(request: HttpRequest, person: UUID, image: UUID) -> HttpResponse:
         "card": cards([found])[0],
         "picture": found,
         "rows": rows,
+        "file_says": words.file_says(found.signal) if found.signal else [],
         "depicts": words.depicts(found.depicts),
         "events": [(event, words.event(event)) for event in reversed(told)],
         "runs": said(users.runs),

@@ -5,6 +5,7 @@ cost is known.
 """
 
 import warnings
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from consentkit.fingerprints.perception import Perceived, perceived
 from consentkit.formats import FILE_BYTES, HEAD_BYTES, PIXELS, MediaType, Rejection, Slug, sniff
 from service.quarantine.findings import Examined
 from service.quarantine.preview import preview
+from service.quarantine.rights import rights
 
 FLAT: Final = 4  # standard deviation of the small picture's luma, below which pictures look alike
 
@@ -56,7 +58,7 @@ def _examine(file: bytes) -> Examined:
         image = decoded(file, structure, media_type)
     except Undecodable as error:  # the decoder gave up, or something is missing
         raise Rejected(error.slug) from None
-    return _accepted(image, structure, media_type)
+    return replace(_accepted(image, structure, media_type), stated=rights(file, image, media_type))
 
 
 def _media_type(file: bytes) -> MediaType:

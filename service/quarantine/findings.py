@@ -6,6 +6,7 @@ The child may have been taken over by the file it read, so the caller believes n
 import base64
 import binascii
 import json
+import re
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -13,8 +14,12 @@ from consentkit.fingerprints import ALGORITHM, Fingerprint, pdq, phash, views
 from consentkit.fingerprints.asking import VIEW_BYTES
 from consentkit.fingerprints.perception import CURRENT
 from consentkit.formats import PIXELS, REJECTIONS, MediaType, Rejection, Slug
+from registry.rules.signals import Stated
 
 LINE_BYTES: Final = 2**21
+MOST: Final = 32  # statements of one file
+NAME: Final = re.compile(r"[A-Za-z0-9]{3,12}([:.][A-Za-z_]{3,32})?")
+VALUE: Final = re.compile(r"[A-Za-z0-9_.-]{1,48}")
 SMALL_BYTES: Final = views.SIDE**2
 _BYTES: Final = {  # that a fingerprint may have, by algorithm
     phash.SHORT: range(8, 9),
@@ -31,7 +36,8 @@ class Examined:
     `width`, `height`: pixels, upright. `fingerprints`: one of each algorithm of `perception.CURRENT`, in its
     order, with at least one view. `preview`: a JPEG of our own making, at most 640 pixels on the long side,
     upright, without metadata: what pages show, since an upload is never served as it came. `small`: 128 x 128
-    luma, upright, row by row, from which views of every kind can be made again without the file.
+    luma, upright, row by row, from which views of every kind can be made again without the file. `stated`: what the
+    file itself says of its use.
     """
 
     width: int
@@ -40,6 +46,7 @@ class Examined:
     fingerprints: tuple[Fingerprint, ...]
     preview: bytes
     small: bytes
+    stated: tuple[Stated, ...] = ()
 
 
 class Malformed(ValueError):
@@ -58,6 +65,7 @@ def format_line(finding: Examined | Rejection) -> bytes:
             "fingerprints": prints,
             "preview": base64.b64encode(finding.preview).decode(),
             "small": base64.b64encode(finding.small).decode(),
+            "stated": [[each.name, each.value] for each in finding.stated],
         }
     ).encode()
 
@@ -94,6 +102,7 @@ def _examined(said: dict[str, object]) -> Examined:
         _fingerprints(said["fingerprints"]),
         _jpeg(said["preview"]),
         _small(said["small"]),
+        _stated(said["stated"]),
     )
 
 
@@ -128,6 +137,13 @@ def _small(said: object) -> bytes:
     if len(small) != SMALL_BYTES:
         raise Malformed("small picture")
     return small
+
+
+def _stated(said: object) -> tuple[Stated, ...]:
+    pairs = cast("list[tuple[str, str]]", said)
+    if len(pairs) > MOST or not all(NAME.fullmatch(name) and VALUE.fullmatch(value) for name, value in pairs):
+        raise Malformed("statements")
+    return tuple(Stated(name, value) for name, value in pairs)
 
 
 def _decoded(said: object) -> bytes:

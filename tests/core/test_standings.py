@@ -45,6 +45,7 @@ CLEAR = st.builds(
     withdrawn=st.just(0) | st.integers(0, 2**SCOPES - 1),
     granted=st.lists(ENDS, min_size=1, max_size=2).map(tuple),
     sources=st.lists(some_terms(), max_size=1).map(tuple),
+    denied=st.just(0) | st.integers(0, 2**SCOPES - 1),
 )
 FACTS = CLEAR | st.builds(
     Facts,
@@ -56,6 +57,7 @@ FACTS = CLEAR | st.builds(
     withdrawn=st.integers(0, 2**SCOPES - 1),
     granted=st.lists(ENDS, max_size=2).map(tuple),
     sources=st.lists(some_terms(), max_size=2).map(tuple),
+    denied=st.integers(0, 2**SCOPES - 1),
 )
 
 
@@ -68,7 +70,7 @@ def test_law_1_nothing_is_permitted_unless_all_agree(facts: Facts) -> None:
         ends = [by_scope[scope] for by_scope in facts.granted]
         sources = [source.until[scope] for source in facts.sources]
         agreed = ends and None not in ends + sources
-        barred = facts.erased or facts.revoked or facts.restricted or facts.withdrawn >> scope & 1
+        barred = facts.erased or facts.revoked or facts.restricted or (facts.withdrawn | facts.denied) >> scope & 1
         if agreed and not barred and facts.fingerprinted and facts.everyone_confirmed:
             assert until == min(end for end in ends + sources if end is not None)
         else:
@@ -86,6 +88,7 @@ def test_one_more_bar_never_permits(facts: Facts, scope: int) -> None:
         {"fingerprinted": False},
         {"everyone_confirmed": False},
         {"withdrawn": facts.withdrawn | 1 << scope},
+        {"denied": facts.denied | 1 << scope},
         {"granted": (*facts.granted, (None,) * SCOPES)},
     ]
     for change in worse:

@@ -13,9 +13,14 @@ from pytest_django import Settings
 from consent.acts.open_case import Matter, open_case
 from consent.acts.search_case import search_case
 from consent.reads.cases import case
+from consent.reads.pictures import picture
+from consent.reads.signals import signals_of
 from registry import originals
 from registry.acts.enrol_steward import enrol_steward
 from registry.acts.open_account import open_account
+from registry.rules.signals import Stated
+from service import words
+from service.api import images
 from tests.drawn import jpeg
 from tests.world import World, altered, reason
 
@@ -181,3 +186,39 @@ def test_a_held_upload_stands_beside_what_it_looks_like(world: World, sam: Clien
         assert answer.status_code == 200
         answer.close()
     assert "Mirrored" in page
+
+
+def test_a_steward_sees_what_a_file_says_and_lifts_it_with_a_reason(world: World, sam: Client) -> None:
+    ines = world.person("ines")
+    image = world.image(ines, content=jpeg(3), registered=False)
+    world.register(image, stated=(Stated("plus:DataMining", "DMI-PROHIBITED-AIMLTRAINING"),))
+    world.grant(ines)
+    assert str(image) in sam.get("/desk/signals").content.decode()
+    page = sam.get(f"/desk/signals/{image}").content.decode()
+    assert "The file itself says no to: recognition and analysis, making new pictures." in page
+    assert sam.post(f"/desk/signals/{image}", {"ground": " "}).status_code == 422
+    assert reason(image) == "rights_signal"
+    assert sam.post(f"/desk/signals/{image}", {"ground": "asked her"}).status_code == 302
+    assert reason(image) is None
+    assert "found that this does not hold" in sam.get(f"/desk/signals/{image}").content.decode()
+    account = open_account("ines@portal.example").pk
+    for address in ("/desk/signals", f"/desk/signals/{image}", f"/desk/signals/{image}/preview"):
+        assert signed_in(account).get(address).status_code == 404
+    other = world.image(ines)
+    assert sam.get(f"/desk/signals/{other}").status_code == 404
+    assert sam.get(f"/desk/signals/{other}/preview").status_code == 404
+
+
+def test_the_person_reads_what_their_file_says(world: World) -> None:
+    ines = world.person("ines")
+    image = world.image(ines, content=jpeg(3), registered=False)
+    world.register(image, stated=(Stated("plus:MinorModelAgeDisclosure", "AG-A15"), Stated("xmp", "unreadable")))
+    read = images._picture(picture(ines, image=image, at=world.at))
+    assert read["file"]["states"][0] == {"name": "plus:MinorModelAgeDisclosure", "value": "AG-A15"}
+    assert (len(read["file"]["denies"]), read["file"]["lifted"]) == (5, False)
+    (signal,) = signals_of([image]).values()
+    assert words.file_says(signal) == [
+        "The file says that somebody shown is under age. Nobody may use it on your word alone.",
+        "The file says something about its use that we cannot read. A person looks at it.",
+        "The file itself says no to: everything. Nobody may use it for that, whatever you allow.",
+    ]

@@ -252,6 +252,7 @@ SOUND = {
     "fingerprints": PRINTS,
     "preview": "/9j//9k=",
     "small": base64.b64encode(bytes(128 * 128)).decode(),
+    "stated": [["plus:DataMining", "DMI-PROHIBITED"], ["c2pa.ai_training", "notAllowed"], ["xmp", "unreadable"]],
 }
 
 
@@ -276,6 +277,12 @@ def test_a_sound_line_is_believed() -> None:
         {"small": base64.b64encode(bytes(128 * 128 - 1)).decode()},
         {"small": base64.b64encode(bytes(128 * 128 + 1)).decode()},
         {"small": [0] * 128 * 128},
+        {"stated": 3},
+        {"stated": [["plus:DataMining"]]},
+        {"stated": [["plus:DataMining", 3]]},
+        {"stated": [["plus:DataMining", "<script>"]]},
+        {"stated": [["../x", "DMI-PROHIBITED"]]},
+        {"stated": [["xmp", "unreadable"]] * 33},
         {"fingerprints": 3},
         {"fingerprints": []},
         {"fingerprints": PRINTS[:3]},

@@ -24,6 +24,7 @@ from registry.models import Entry, Fingerprint
 from registry.models import Image as Row
 from service import leftovers, tasks
 from tests import drawn
+from tests.credentials import plus
 from tests.threads import together
 from tests.workers.conftest import Studio, crop, face
 from tests.world import reason
@@ -277,3 +278,13 @@ def test_a_request_decided_before_it_was_searched_leaves_nothing(studio: Studio)
         tasks.search_request(str(number))
     assert reason(image) == "no_grant"
     assert list(originals.asked_cases()) == []
+
+
+def test_what_an_uploaded_file_says_of_itself_binds_its_uploader(studio: Studio) -> None:
+    ines = studio.world.person("ines")
+    file = drawn.jpeg(4, xmp=plus("DataMining", "DMI-PROHIBITED-GENAIMLTRAINING"))
+    image = studio.world.image(ines, content=file, registered=False)
+    tasks.fingerprint(str(image))
+    studio.world.grant(ines)
+    assert reason(image, "ai_generative_training") == "rights_signal"
+    assert reason(image, "ai_training") is None

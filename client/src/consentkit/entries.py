@@ -45,6 +45,7 @@ class Kind(StrEnum):
     COLLECTION_MADE_PUBLIC = "collection_made_public"
     DISCLOSURES_LOGGED = "disclosures_logged"
     STATEMENT_CORRECTED = "statement_corrected"
+    SIGNAL_LIFTED = "signal_lifted"
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ behind the end is not read: cameras and phones put previews, films and notes the
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -118,6 +119,19 @@ def _structure(file: File, walk: _Walk, end_marker: int | None) -> Structure:
     if frame and frame.complete:
         return Structure(size, moving, end=len(file) if walk.whole_at is None else walk.whole_at, ended=False)
     return Structure(size, moving, damage="image-truncated")
+
+
+def header(file: File) -> Iterator[tuple[int, bytes]]:
+    """Code and content of each segment before the first picture's coded bytes."""
+    position = 2
+    while found := _MARKER.search(file, position):
+        code, position = found[0][1], found.end()
+        if code in (_SCAN, _END):
+            return
+        if code not in _ALONE:
+            length = int.from_bytes(file[position : position + 2])
+            yield code, file[position + 2 : position + length]
+            position += length
 
 
 def _sides(field: bytes) -> tuple[int, int] | None:

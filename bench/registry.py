@@ -20,8 +20,8 @@ from service.stack import Running
 @contextmanager
 def measured() -> Iterator[None]:
     """Servers, furnished and published, without a web server. Django is ready inside."""
-    with tempfile.TemporaryDirectory(prefix="registry-bench-") as folder, servers(Path(folder)) as own:
-        fill(Path(folder), os.environ)
+    with _home() as home, servers(home) as own:
+        fill(home, os.environ)
         _enter(own.addresses)
         from django.core.management import call_command
 
@@ -32,14 +32,24 @@ def measured() -> Iterator[None]:
 @contextmanager
 def running() -> Iterator[Running]:
     """The whole stack over HTTP, publisher included. Django is ready inside, on the same database."""
-    with tempfile.TemporaryDirectory(prefix="registry-bench-") as folder:
-        fill(Path(folder), os.environ)
-        with stack.running(Path(folder), port=_free_port(), bare=True) as registry:
+    with _home() as home:
+        fill(home, os.environ)
+        with stack.running(home, port=_free_port(), bare=True) as registry:
             found = addresses_of(registry.home)
             if found is None:
                 raise RuntimeError("the servers just started are not there")
             _enter(found)
             yield registry
+
+
+@contextmanager
+def _home() -> Iterator[Path]:
+    """An empty one, with the checkpoint's folder beside it: the person's own state is left alone."""
+    with tempfile.TemporaryDirectory(prefix="registry-bench-") as folder:
+        home = Path(folder) / "home"
+        home.mkdir()
+        os.environ["CHECKPOINT_DIR"] = str(Path(folder) / "checkpoint")
+        yield home
 
 
 def _enter(own: Addresses) -> None:

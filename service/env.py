@@ -8,13 +8,14 @@
 | `LOG_SIGNING_KEY` | the log's private key, as `manage.py log_key NAME` prints it |
 | `PUBLIC_URL` | how people reach the registry; https unless it is this machine |
 | `REGISTRY_HOME` | the folder of images, snapshots and mail; default `var` |
-| `CHECKPOINT_DIR` | where the last checkpoint is kept, outside the database; default `REGISTRY_HOME/checkpoint` |
+| `CHECKPOINT_DIR` | folders and addresses of the last checkpoint, with `:`; default in the user's state directory |
 | `EMAIL_URL` | `smtp://user:password@host:587` (STARTTLS), `smtps://…`, or `file:///folder`; default `home/mail` |
 | `EMAIL_FROM` | the sender of codes |
 | `WEBHOOK_NETWORKS` | networks that webhooks may go to besides the public internet, `10.0.0.0/8,…`; default none |
 | `WEBHOOK_PORTS` | ports that they may go to besides 443, `8443,…`; default none |
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import ip_network
@@ -22,9 +23,12 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from platformdirs import user_state_path
+
 from consent.rules.endpoints import Network
 from consentkit.errors import Malformed
 from consentkit.notes import Signer
+from registry.log import places
 
 SHORTEST_SECRET: Final = 32
 HIGHEST_PORT: Final = 65_535
@@ -45,7 +49,7 @@ class Env:
     log_signing_key: str
     public_url: SplitResult
     home: Path
-    checkpoint_dir: Path
+    checkpoint_dir: str
     email: Mapping[str, Any]
     webhook_networks: tuple[Network, ...]
     webhook_ports: tuple[int, ...]
@@ -63,9 +67,11 @@ class Env:
     def read(cls, given: Mapping[str, str]) -> "Env":
         """Raises Unsafe with every fault at once."""
         faults = [*_missing(given), *_weak(given), *_unread(given)]
+        if not faults:
+            faults += places.faults(_checkpoint_dir(given), home=_home(given))
         if faults:
             raise Unsafe("The registry does not start:\n" + "\n".join(f"  - {fault}" for fault in faults))
-        home = Path(given.get("REGISTRY_HOME") or "var").absolute()
+        home = _home(given)
         return cls(
             database=_database(given["DATABASE_URL"]),
             redis_url=given["REDIS_URL"],
@@ -73,11 +79,26 @@ class Env:
             log_signing_key=given["LOG_SIGNING_KEY"],
             public_url=urlsplit(given["PUBLIC_URL"]),
             home=home,
-            checkpoint_dir=Path(given.get("CHECKPOINT_DIR") or home / "checkpoint"),
+            checkpoint_dir=_checkpoint_dir(given),
             email=_email(given, home),
             webhook_networks=tuple(map(ip_network, _listed(given, "WEBHOOK_NETWORKS"))),
             webhook_ports=tuple(map(int, _listed(given, "WEBHOOK_PORTS"))),
         )
+
+
+def _home(given: Mapping[str, str]) -> Path:
+    return Path(given.get("REGISTRY_HOME") or "var").absolute()
+
+
+def _checkpoint_dir(given: Mapping[str, str]) -> str:
+    """By default outside every home, so that a copy of a home which is put back does not bring an old checkpoint along.
+
+    Its name follows from the log's key: two logs never share a folder, and two copies of one log do.
+    """
+    if named := given.get("CHECKPOINT_DIR"):
+        return named
+    key = hashlib.sha256(str(Signer.parse(given["LOG_SIGNING_KEY"]).verifier).encode()).hexdigest()
+    return str(user_state_path("consent-registry") / key[:32])
 
 
 def _missing(given: Mapping[str, str]) -> list[str]:

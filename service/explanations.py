@@ -21,6 +21,14 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         ),
         "Try again after the time in Retry-After. Operators: the detail says what is wrong.",
     ),
+    "note-malformed": (
+        "What was shown is neither a checkpoint of a log nor the close of a feed.",
+        "Send the note exactly as the registry sent it, with its last line break.",
+    ),
+    "note-unsigned": (
+        "The key of this registry's log did not sign what was shown.",
+        "Check whose registry it is from.",
+    ),
     "fingerprints-in-doubt": (
         "The libraries that fingerprint images do not give the results they gave before, so no grant is taken.",
         "Operators: install the locked versions again.",

@@ -1,9 +1,10 @@
 """The home: a folder with everything that one embedded registry keeps.
 
     images/ snapshots/ mail/     what people brought, what pipelines fetch, codes that were sent
-    checkpoint/                  the last signed checkpoint, outside the database
     secrets/                     the session secret and the log's key, made once, readable by the owner only
     postgres/ broker/ log/       the embedded servers and everybody's output
+
+The last signed checkpoint is not in it: `service/env.py` says where.
 
 No Django here: this runs before the settings are read.
 """

@@ -71,6 +71,8 @@ SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     "cursor-altered": (400, "The cursor is not one of ours"),
     "resync-required": (409, "Take a new snapshot"),
     # the edge's own
+    "note-malformed": (422, "Not a note that we read"),
+    "note-unsigned": (422, "Not signed by this log"),
     "credentials-invalid": (401, "No valid key or token"),
     "credentials-in-url": (400, "A key does not belong into an address"),
     "csrf-failed": (403, "The form came from elsewhere"),

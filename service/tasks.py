@@ -35,6 +35,7 @@ from registry import originals
 from registry.acts.claim import claim
 from registry.acts.register import Measured
 from registry.acts.reject import reject
+from registry.log.readiness import stopped
 from registry.reads.queue import bringers, exhausted, waiting
 from service import leftovers
 from service.celery import app
@@ -61,9 +62,12 @@ def quarantine() -> Quarantine:
 
 @app.task(name="service.tasks.fingerprint")
 def fingerprint(image: str) -> None:
-    """Decode one image and register or reject it. Delivered twice, the second finds nothing to claim."""
+    """Decode one image and register or reject it. Delivered twice, the second finds nothing to claim.
+
+    In doubt nothing is claimed: what could not be registered would look like a picture that kills decoders.
+    """
     number = UUID(image)
-    if claim(number, at=timezone.now()) is None:
+    if stopped(timezone.now()) or claim(number, at=timezone.now()) is None:
         return
     try:
         found = quarantine().examine(originals.original(number))
@@ -221,11 +225,8 @@ def _work(waiting: Callable[[int], Sequence[T]], do: Callable[[T], bool]) -> Non
 def sweep() -> None:
     """Find what a lost message missed, give up on what has killed every decoder, forget what was answered."""
     at = timezone.now()
-    _give_up(at)
-    for image in statements.differing(SWEEP):
-        hear(image, at=at)
-    for image in waiting(at=at, limit=SWEEP):
-        fingerprint.delay(str(image))
+    if not stopped(at):
+        _sweep_images(at)
     for case in cases.waiting_searches(SWEEP):
         search_request.delay(str(case))
     if protections.waiting(1):
@@ -239,6 +240,14 @@ def sweep() -> None:
     if disclosures.any_to_unfold():
         unfold.delay()
     leftovers.remove_answered(at)
+
+
+def _sweep_images(at: datetime) -> None:
+    _give_up(at)
+    for image in statements.differing(SWEEP):
+        hear(image, at=at)
+    for image in waiting(at=at, limit=SWEEP):
+        fingerprint.delay(str(image))
 
 
 def _give_up(at: datetime) -> None:
@@ -260,7 +269,7 @@ def unfold() -> None:
 def log_disclosures() -> None:
     """Put roots over what was disclosed before today in the log, until none is missing."""
     until = time.monotonic() + ENOUGH
-    while time.monotonic() < until and close_day(at=timezone.now()) is not None:
+    while time.monotonic() < until and not stopped(timezone.now()) and close_day(at=timezone.now()) is not None:
         pass
 
 

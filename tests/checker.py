@@ -7,7 +7,6 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
@@ -37,6 +36,7 @@ from consent.models import (
 )
 from consent.reads.replay import differences
 from registry.log.fsck import faults
+from registry.log.places import places
 from registry.log.signer import verifier
 from registry.models import (
     Account,
@@ -160,18 +160,21 @@ def _leaves_are_silent(leaves: Sequence[bytes]) -> None:
 
 
 def _checkpoints_hold(leaves: Sequence[bytes]) -> None:
-    """Law 7: each is signed over a prefix of the one log, and the file outside is not behind."""
+    """Law 7: each is signed over a prefix of the one log, in order of time, and no place outside is behind."""
     key = str(verifier())
     newest = None
     for row in Checkpoint.objects.order_by("size"):
         _, size, root = oracle.open_note(row.note, key)
         assert size == row.size <= len(leaves)
         assert root == bytes(row.root) == oracle.root(leaves[:size])
+        assert newest is None or row.signed_at >= newest.signed_at
         newest = row
-    outside = Path(settings.CHECKPOINT_DIR) / "checkpoint"
-    if newest is not None:
-        note = outside.read_text()
+    kept = [place.read("checkpoint", fresh=True) for place in places(str(settings.CHECKPOINT_DIR))]
+    for data in kept if newest is not None else ():
+        assert data is not None
+        note = data.decode()
         _, size, root = oracle.open_note(note, key)
+        assert newest is not None
         assert size >= newest.size
         assert size > newest.size or note == newest.note
         assert root == oracle.root(leaves[:size])

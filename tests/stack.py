@@ -41,8 +41,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
 def _begin(stop: ExitStack) -> None:
     os.environ[RUN] = secrets.token_hex(4)
     stop.callback(os.environ.pop, RUN)
-    home = Path(tempfile.mkdtemp(prefix="registry-tests-", dir=_memory()))
-    stop.callback(shutil.rmtree, home, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix="registry-tests-", dir=_memory()))
+    stop.callback(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["XDG_STATE_HOME"] = str(folder / "state")  # the person's own is left alone, by every process of the run
+    home = folder / "home"
     running = stop.enter_context(servers(home, durable=False))
     os.environ["DATABASE_URL"] = running.database_url
     os.environ["REDIS_URL"] = running.redis_url

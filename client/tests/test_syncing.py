@@ -223,6 +223,27 @@ def test_a_liar_does_not_change_what_is_stored(sim, synced, error, lie):
     assert synced.store.load(sim.signer.verifier).notes == before.notes
 
 
+@pytest.mark.parametrize("lie", [lambda sim: sim.forget_last(1), lambda sim: sim.fork()])
+def test_a_registry_that_went_back_is_shown_what_it_signed(sim, synced, lie):
+    sim.grant([digest(0)])
+    sim.grant([digest(1)])
+    before = synced()
+    assert sim.shown == []
+    lie(sim)
+    with pytest.raises(Inconsistent):
+        synced()
+    assert sim.shown == [before.notes.checkpoint, before.notes.close]
+
+
+def test_what_cannot_be_shown_changes_no_verdict(sim, synced, monkeypatch):
+    sim.grant([digest(0)])
+    synced()
+    sim.forget_last(1)
+    monkeypatch.setattr(sim, "compare", lambda _: sim.manifest("none"))  # an older registry: there is no such address
+    with pytest.raises(Inconsistent):
+        synced()
+
+
 def test_a_clock_that_went_back_syncs_nothing(sim, synced):
     sim.grant([digest(0)])
     synced()

@@ -20,6 +20,7 @@ from consent.rules.lifecycle import (
 )
 from consentkit.entries import Kind
 from registry.errors import MoveRefused, NotFound
+from registry.log.readiness import refuse_in_doubt
 from registry.log.recorder import Act, Recorded, record
 from registry.models import Image
 from registry.rules.items import Item
@@ -38,15 +39,17 @@ def resolve_case(
 ) -> Recorded:
     """The steward's reason stands in the log's item. `seen`: the images that they looked at: nothing that a search
     adds meanwhile is let go unseen. `same`: of these, those that show the same picture (None: all); an accepted
-    case revokes them, and lets the others go.
+    case revokes them, and lets the others go. Nothing is let go while the log is in doubt.
 
-    Raises NotFound, for the case or an image that it does not list, CaseClosed for a case already decided, and
-    CaseGrew where it lists more than was seen.
+    Raises LogInDoubt; NotFound, for the case or an image that it does not list, CaseClosed for a case already decided,
+    and CaseGrew where it lists more than was seen.
     """
     locked = Case.objects.select_for_update().filter(id=case).first()  # first: a search must not add images meanwhile
     if locked is None:
         raise NotFound("There is no such case.")
     images = _listed(locked, same)
+    if move is not CaseMove.ACCEPT or (same is not None and not same.issuperset(images)):
+        refuse_in_doubt(at)
     Image.objects.lock_closure(images)
     act = Act.begin(Kind.CASE_RESOLVED, at=at)
     _close(locked, move, ground, at)

@@ -38,6 +38,11 @@ class Cursor:
     size: int
     sent: Position | None = None
 
+    @property
+    def reached(self) -> int:
+        """How many entries the log had, at least, when this was written."""
+        return max(self.size, self.sent.index + 1 if self.sent else 0)
+
     def encode(self, feed: Feed) -> str:
         index, image = (self.sent.index, self.sent.image.bytes) if self.sent else (-1, bytes(16))
         body = _BODY.pack(_VERSION, self.size, feed.identity, index, image)

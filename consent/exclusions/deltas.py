@@ -16,6 +16,7 @@ from consent.exclusions import cursors
 from consent.exclusions.cursors import Cursor, Position
 from consent.exclusions.feed import CHANGED, Feed, close, columns, totals
 from consent.rules.reasons import Reason, wire
+from registry.log.lost import write_down
 from registry.log.readiness import LogInDoubt, doubt_since, kept_outside
 from registry.reads.size import at_one_size
 
@@ -49,20 +50,28 @@ class Delta:
 
 
 def delta(feed: Feed, *, since: str, at: datetime) -> Delta:
-    """The page behind this cursor. Raises CursorAltered, ResyncRequired, LogInDoubt."""
+    """The page behind this cursor. Raises CursorAltered, ResyncRequired, LogInDoubt.
+
+    A cursor that is ours and ahead of the log is written down: entries that somebody was told of are lost.
+    """
     cursor = cursors.parse(since, feed=feed)
-    kept = kept_outside()
+    kept = kept_outside(at)
     with at_one_size() as size:
-        if doubted := doubt_since(kept, at=at):
-            raise LogInDoubt(doubted.reason)
-        if cursor.size > size or (cursor.sent and cursor.sent.index >= size):
-            raise ResyncRequired("This cursor is ahead of the registry. Take a new snapshot.")
-        found = _rows(feed, cursor)
-        passed = cursor.size if cursor.sent is None else None
-        rows = [_row(feed, row) for row in found]
-        if len(found) < PAGE:
-            end = close(totals(feed), size=size, cursor=Cursor(size).encode(feed), at=at)
-            return Delta(rows, None, end, passed, cursor.size, size)
+        if cursor.reached <= size:
+            if doubted := doubt_since(kept, at=at):
+                raise LogInDoubt(doubted.reason)
+            return _page(feed, cursor, size=size, at=at)
+    write_down(cursor.reached, at=at)
+    raise ResyncRequired("This cursor is ahead of the registry. Take a new snapshot.")
+
+
+def _page(feed: Feed, cursor: Cursor, *, size: int, at: datetime) -> Delta:
+    found = _rows(feed, cursor)
+    passed = cursor.size if cursor.sent is None else None
+    rows = [_row(feed, row) for row in found]
+    if len(found) < PAGE:
+        end = close(totals(feed), size=size, cursor=Cursor(size).encode(feed), at=at)
+        return Delta(rows, None, end, passed, cursor.size, size)
     index, image = found[-1][:2]
     following = Cursor(cursor.size, Position(index, image)).encode(feed)
     return Delta(rows, following, None, passed, cursor.size, size)

@@ -73,7 +73,7 @@ def newest_or_built(feed: Feed, *, at: datetime, clock: Callable[[], datetime]) 
 @contextmanager
 def _undoubted(at: datetime) -> Iterator[int]:
     """One size for what is read inside. Raises LogInDoubt."""
-    kept = kept_outside()
+    kept = kept_outside(at)
     with at_one_size() as size:
         if doubted := doubt_since(kept, at=at):
             raise LogInDoubt(doubted.reason)

@@ -162,7 +162,7 @@ def _number(until: int | None, reason: Reason | None) -> int:
 @contextmanager
 def asking(question: Question, *, at: datetime) -> Iterator[Asking]:
     """Law 2: size and rows are read in one transaction. Law 11: in doubt, nothing in it is permitted."""
-    kept = kept_outside()
+    kept = kept_outside(at)
     with at_one_size() as size:
         doubted = doubt_since(kept, at=at) is not None
         ask(BY_INDEX, {})

@@ -114,7 +114,7 @@ def affected(asker: Asker, number: UUID, *, after: UUID | None, limit: int, at: 
 
     Raises NotFound, LogInDoubt.
     """
-    kept = kept_outside()
+    kept = kept_outside(at)
     with at_one_size() as size:
         if doubted := doubt_since(kept, at=at):
             raise LogInDoubt(doubted.reason)

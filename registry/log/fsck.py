@@ -69,13 +69,14 @@ def _tiles(hashes: list[bytes]) -> Iterator[str]:
 def _checkpoints(hashes: list[bytes]) -> Iterator[str]:
     node = merkle.node_from_leaves(hashes)
     notes = [(f"checkpoint {row.size}", row.note) for row in Checkpoint.objects.order_by("size").iterator()]
-    try:
-        kept = outside.read()
-    except (ConsentkitError, OSError) as error:  # there, and not to be trusted
-        yield f"the checkpoint outside the database: {error}"
-        kept = None
-    if kept is not None:
-        notes.append(("the checkpoint outside the database", kept[1]))
+    for place in outside.all_places():
+        try:
+            kept = outside.kept_at(place, fresh=True)
+        except (ConsentkitError, OSError) as error:  # there and not to be trusted, or it does not answer
+            yield f"the checkpoint in {place.label}: {error}"
+            continue
+        if kept is not None:
+            notes.append((f"the checkpoint in {place.label}", kept[1]))
     for name, note in notes:
         try:
             signed = open_checkpoint(note, verifier())

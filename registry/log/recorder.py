@@ -17,6 +17,7 @@ from django.db import transaction
 
 from consentkit.entries import SALT_BYTES, Kind, Leaf, commitment
 from consentkit.merkle import items_root
+from registry.log.readiness import STOPPING, refuse_in_doubt
 from registry.models import LogHead
 from registry.models.bulk import ask, bytea_array, uuid_array
 from registry.rules.items import Item
@@ -70,9 +71,14 @@ def register(projection: Projection) -> None:
 
 
 def record(act: Act, items: Sequence[Item]) -> Recorded:
-    """Open and commit to the items, apply them to the projections, then take the counter and write the entry."""
+    """Open and commit to the items, apply them to the projections, then take the counter and write the entry.
+
+    Raises LogInDoubt, unless the act is one that stops a use.
+    """
     if transaction.get_autocommit():
         raise transaction.TransactionManagementError("an act records inside its own transaction")
+    if act.kind not in STOPPING:
+        refuse_in_doubt(act.at)
     leaf = Leaf(act.kind, int(act.at.timestamp()), items_root(_commit_to(act, items))).encode()
     for project in _projections:
         project(act, items)

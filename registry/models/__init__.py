@@ -4,7 +4,7 @@ from registry.models import bulk  # noqa: F401 - registers the `any` lookup
 from registry.models.collections import Collection
 from registry.models.fingerprints import Fingerprint
 from registry.models.images import Bringing, Depiction, Derivation, Image
-from registry.models.log import Checkpoint, Commitment, Entry, LogHead, Opening, Tile
+from registry.models.log import Checkpoint, Commitment, Entry, LogClock, LogHead, LostSize, Opening, Tile
 from registry.models.people import Account, Person, PersonToken, StewardToken
 from registry.models.signals import Signal
 
@@ -19,7 +19,9 @@ __all__ = [
     "Entry",
     "Fingerprint",
     "Image",
+    "LogClock",
     "LogHead",
+    "LostSize",
     "Opening",
     "Person",
     "PersonToken",

@@ -1,4 +1,4 @@
-"""The log's tables. All but the head are insert-only; a trigger refuses the rest, the owner too (law 4)."""
+"""The log's tables. All but head and clock are insert-only; a trigger refuses the rest, the owner too (law 4)."""
 
 from django.db import models
 
@@ -69,3 +69,28 @@ class Checkpoint(models.Model):
     root = models.BinaryField(max_length=32)
     note = models.TextField()
     signed_at = models.DateTimeField()
+
+
+class LogClock(models.Model):
+    """One row: the latest time that was seen here. A trigger refuses to set it back."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="log_clock_is_one_row")]
+
+
+class LostSize(models.Model):
+    """Something signed by this log's key says `size`, and this database, with `head` entries, does not lead there.
+
+    It stays a doubt for this origin until a database is restored that never had to write it.
+    """
+
+    origin = models.TextField()
+    size = models.BigIntegerField()
+    head = models.BigIntegerField()
+    shown_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["origin", "size"], name="lost_size_once")]

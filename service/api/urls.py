@@ -2,11 +2,23 @@
 
 from django.urls import path, re_path
 
-from service.api import checks, consents, description, feed, images, manifests, matches, notifications, requests
+from service.api import (
+    checkpoints,
+    checks,
+    consents,
+    description,
+    feed,
+    images,
+    manifests,
+    matches,
+    notifications,
+    requests,
+)
 
 urlpatterns = [
     path("openapi.json", description.openapi, name="openapi"),
     path("docs", description.docs),
+    path("checkpoints", checkpoints.Checkpoints.as_view()),
     path("checks", checks.Checks.as_view()),
     path("matches", matches.Matches.as_view()),
     path("manifests", manifests.Manifests.as_view()),

@@ -29,7 +29,9 @@ def main() -> int:
     images = parser.parse_args().images
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="registry-demo-") as folder:
-        home = Path(folder)
+        home = Path(folder) / "home"
+        home.mkdir()
+        os.environ["CHECKPOINT_DIR"] = str(Path(folder) / "checkpoint")  # it goes with the demonstration
         fill(home, os.environ)
         try:
             pictures = _given(images) if images else _drawn(home)

@@ -26,6 +26,7 @@ from consentkit.feedfile import NAME, PAGES, PARTS, FeedFile
 from consentkit.notes import Verifier
 from consentkit.published import Logged
 from consentkit.trust import CLOCK_SKEW
+from registry.log.lost import compare
 from registry.log.readiness import LogInDoubt
 from registry.log.signer import signer, verifier
 from registry.log.tree import root
@@ -135,6 +136,7 @@ class Mirror:
                 "name another folder."
             )
         if found.checkpoint.size > _signed()[1].size or root(found.checkpoint.size) != found.checkpoint.root:
+            compare(found.file.checkpoint, at=self._clock())  # we signed it: the database has lost what it says
             raise NotOurFolder(
                 "Its log is not the beginning of this registry's, which was restored from a backup: nothing is written."
             )

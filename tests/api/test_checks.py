@@ -2,11 +2,12 @@
 
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from consent.acts.resolve_case import CaseMove
-from registry.log import outside
 from tests.api.conftest import Doors, slug
 from tests.world import World, digest_of, opened_collection
 
@@ -106,7 +107,7 @@ def test_law_11_any_doubt_reads_unknown_and_excluded_stays(world: World, doors: 
     world.grant(ines)
     world.withdraw(ines, [withdrawn])
     world.publish()
-    path = outside._path()
+    path = Path(settings.CHECKPOINT_DIR) / "checkpoint"
     kept = path.read_text()
     path.write_text("not a note\n")
     assert doors.decisions(key, permitted, withdrawn) == [UNKNOWN, REMOVE]

@@ -4,11 +4,13 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pyarrow.parquet as pq
 import pytest
+from django.conf import settings
 from pytest_django import Settings
 
 from consent.acts.publish_snapshot import publish_snapshot
@@ -20,7 +22,6 @@ from consentkit.closes import Close, open_close, open_list
 from consentkit.errors import BadProof
 from consentkit.published import particulars, require_leaf
 from consentkit.scopes import FEED_MODULUS, row_digest, scope
-from registry.log import outside
 from registry.log.readiness import LONGEST_WAIT
 from registry.log.signer import verifier
 from registry.models import Entry
@@ -266,13 +267,14 @@ def test_coming_back_with_a_close_says_how_far_a_pipeline_has_come(world: World,
 def test_law_11_in_doubt_neither_is_given(world: World, doors: Doors) -> None:
     key = doors.key()
     _, close, _ = snapshot(doors, key)
-    kept = outside._path().read_text()
-    outside._path().unlink()
-    for path in ("snapshot", f"deltas?from={close.cursor}"):
-        answer = doors.get(path, key)
+    path = Path(settings.CHECKPOINT_DIR) / "checkpoint"
+    kept = path.read_text()
+    path.unlink()
+    for asked in ("snapshot", f"deltas?from={close.cursor}"):
+        answer = doors.get(asked, key)
         assert (answer.status_code, slug(answer)) == (503, "log-in-doubt")
         assert answer.headers["Retry-After"]
-    outside._path().write_text(kept)
+    path.write_text(kept)
     assert doors.get("snapshot", key).status_code == 200
 
 

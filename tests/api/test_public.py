@@ -237,6 +237,7 @@ def test_asking_often_is_limited(doors: Doors, monkeypatch: pytest.MonkeyPatch) 
 def test_the_description_is_whole(doors: Doors) -> None:
     found = doors.get("openapi.json").json()
     assert set(found["paths"]) == {
+        "/api/v1/checkpoints",
         "/api/v1/checks",
         "/api/v1/deltas",
         "/api/v1/manifests",

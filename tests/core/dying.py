@@ -16,6 +16,7 @@ django.setup()
 from django.conf import settings  # noqa: E402 - needs the line above
 
 from registry.log import outside, publisher  # noqa: E402
+from registry.log.places import Folder  # noqa: E402
 
 BEFORE, AFTER = "before", "after"
 
@@ -25,7 +26,7 @@ def turn(database: str, checkpoints: str, at: datetime, place: str, when: str) -
     settings.DATABASES["default"]["NAME"] = database
     settings.CHECKPOINT_DIR = checkpoints
     owner, name = place.rsplit(".", 1)
-    module = {"publisher": publisher, "outside": outside, "os": os}[owner]
+    module = {"publisher": publisher, "outside": outside, "os": os, "Folder": Folder}[owner]
     setattr(module, name, deadly(getattr(module, name), when))
     publisher.turn(at)
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
 from typing import TypeVar
@@ -156,7 +156,7 @@ def test_each_day_begins_behind_the_one_before(world: World) -> None:
 def test_what_was_begun_before_midnight_and_kept_after_it_is_in_the_next_root(world: World) -> None:
     """A root is of a range of serials: what is of yesterday behind one of today is not taken out of order."""
     lab, (image,) = world.pipeline(), images(world, 1)
-    world.at = datetime(2026, 5, 1, 23, 59, 59, tzinfo=UTC)
+    world.at = world.later(days=1).replace(hour=23, minute=59, second=59)
     world.asks(lab, image)
     asker, late = world.asker(lab), world.at
     world.later(seconds=2)

@@ -15,7 +15,7 @@ from tests.world import World
 INSERT_ONLY = [
     *("registry_entry", "registry_commitment", "registry_opening", "registry_tile", "registry_checkpoint"),
     *("consent_notice", "consent_grant", "consent_withdrawal", "consent_manifest", "consent_manifestimage"),
-    *("consent_disclosure", "consent_disclosureday"),
+    *("consent_disclosure", "consent_disclosureday", "registry_lostsize"),
 ]
 
 

@@ -70,6 +70,9 @@ def test_the_checkpoint_is_kept_apart_from_the_database() -> None:
 def test_what_decodes_strangers_pictures_has_no_way_out() -> None:
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     assert SERVICES["worker"]["networks"] == ["inside"]
+    assert SERVICES["worker"]["environment"]["CHECKPOINT_DIR"] == "/var/lib/checkpoint"  # and no address
+    for name in ("bootstrap", "publisher", "web", "mirror"):
+        assert "outside" in SERVICES[name]["networks"]
 
 
 def test_what_posts_to_strangers_sees_no_picture() -> None:

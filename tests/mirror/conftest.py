@@ -1,7 +1,7 @@
 """A public collection, a folder that a plain host serves, and a pipeline without any key."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -43,13 +43,13 @@ def served(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def publishing() -> Iterator[None]:
-    """The publisher runs meanwhile."""
+def publishing(clock: Callable[[], datetime] = timezone.now) -> Iterator[None]:
+    """The publisher runs meanwhile, by this clock."""
     ended = threading.Event()
 
     def run() -> None:
         while not ended.wait(0.02):
-            publisher.turn(timezone.now())
+            publisher.turn(clock())
 
     thread = threading.Thread(target=connected, args=[run])
     thread.start()
@@ -62,7 +62,7 @@ def publishing() -> Iterator[None]:
 
 @dataclass
 class Host:
-    """The world's collection in a folder, and what a pipeline elsewhere makes of it. `ahead`: the mirror's clock."""
+    """The world's collection in a folder, and what a pipeline elsewhere makes of it. `ahead`: the machine's clock."""
 
     world: World
     folder: Path
@@ -82,8 +82,8 @@ class Host:
 
     def turn(self) -> int | None:
         """One turn, beside a publisher, who has signed what there was before."""
-        self.world.publish()
-        with Folder(self.folder).locked(), publishing():
+        publisher.turn(self.clock())
+        with Folder(self.folder).locked(), publishing(self.clock):
             return self.mirror().turn()
 
     def pipeline(self, name: str = "home", audience: str = "research") -> Registry:

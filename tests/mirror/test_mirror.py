@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -14,10 +15,11 @@ from consentkit.closes import open_pages
 from consentkit.feedfile import FeedFile
 from consentkit.notes import Signer
 from registry.log import signer
-from registry.log.readiness import LogInDoubt
+from registry.log.readiness import LogInDoubt, doubt
 from registry.models import Entry
 from service.mirror import feed as mirroring
 from service.mirror.folder import KEPT, Folder, NotOurFolder
+from tests import databases
 from tests.mirror.conftest import Host, publishing
 from tests.world import World
 
@@ -211,12 +213,37 @@ def test_a_part_that_was_lost_comes_again(world: World, host: Host) -> None:
     assert host.permitted(image) == [True]
 
 
-def test_a_close_of_a_clock_that_was_ahead_is_signed_anew(host: Host) -> None:
+def test_nothing_is_written_by_a_clock_that_was_set_back(host: Host) -> None:
+    """Whether it was ahead before, or is behind now, nobody here can know."""
+    host.turn()
     host.ahead = timedelta(days=2)
     host.turn()
+    before = (host.folder / "feed.json").read_bytes()
     host.ahead = timedelta()
+    with Folder(host.folder).locked(), pytest.raises(LogInDoubt, match="clock"):
+        host.mirror().turn()
+    assert (host.folder / "feed.json").read_bytes() == before
+    host.ahead = timedelta(days=2, minutes=20)
     assert host.turn() is not None
-    host.pipeline().sync()
+
+
+def test_a_folder_that_knows_more_than_the_database_says_so(world: World, host: Host, database: str) -> None:
+    """A copy of this log that we signed: after a restore it is one more witness."""
+    kept = (Path(settings.CHECKPOINT_DIR) / "checkpoint").read_bytes()
+    databases.disconnect()
+    with databases.cloned(database, f"{database}_old") as old:
+        world.person("ines")
+        host.turn()
+        newer = (Path(settings.CHECKPOINT_DIR) / "checkpoint").read_bytes()
+        (Path(settings.CHECKPOINT_DIR) / "checkpoint").write_bytes(kept)
+        with databases.pointed_at(old):
+            assert doubt(host.clock()) is None
+            with Folder(host.folder).locked(), pytest.raises(NotOurFolder):
+                host.mirror().turn()
+            found = doubt(host.clock())
+            assert found is not None
+            assert "was shown" in found.reason
+        (Path(settings.CHECKPOINT_DIR) / "checkpoint").write_bytes(newer)
 
 
 def test_what_is_named_again_stays(tmp_path: Path, database: str) -> None:

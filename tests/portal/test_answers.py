@@ -38,8 +38,8 @@ def sam(world: World) -> Client:
     return client
 
 
-def told(world: World, lab: Pipeline, *keys: str) -> None:
-    image = world.image(world.person("ines"))
+def told(world: World, lab: Pipeline, *keys: str, image: UUID | None = None) -> None:
+    image = image or world.image(world.person("ines"))
     notify([Sighting(world.asker(lab).serial, key, image, 5, "none") for key in keys], at=world.at)
 
 
@@ -99,11 +99,11 @@ def test_pages_miss_nothing(world: World) -> None:
 
 def test_the_page_filters_and_counts(world: World, sam: Client) -> None:
     assert "No pipeline was told anything yet." in read(sam, "/desk/answers")
-    quick, slow = world.pipeline("quick"), world.pipeline("slow")
+    quick, slow, image = world.pipeline("quick"), world.pipeline("slow"), world.image(world.person("ines"))
     world.at -= timedelta(days=20)
-    told(world, slow, "c")
+    told(world, slow, "c", image=image)
     world.later(days=20)
-    told(world, quick, "a", "b")
+    told(world, quick, "a", "b", image=image)
     answer(world, quick, "a", "retrained")
     page = read(sam, "/desk/answers")
     assert "1 answer is late." in page

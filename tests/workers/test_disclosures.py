@@ -1,7 +1,5 @@
 """Workers write down by image what was disclosed, and put each day's root in the log; once, whoever does it."""
 
-from datetime import timedelta
-
 import pytest
 
 from consent.acts import unfold as unfolding
@@ -42,15 +40,15 @@ def test_the_sweep_finds_what_was_disclosed(world: World, monkeypatch: pytest.Mo
     assert sent == ["unfold"]
 
 
-def test_a_day_is_logged_when_it_is_over(world: World) -> None:
-    world.at -= timedelta(days=1)
+def test_a_day_is_logged_when_it_is_over(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks.timezone, "now", lambda: world.at)
     asked(world, 3)
     size = head_size()
+    world.later(days=1)
     assert together(*[tasks.log_disclosures] * 3) == [None] * 3
     tasks.log_disclosures()
     assert head_size() == size + 1
     assert DisclosureDay.objects.get().count == 3
-    world.at += timedelta(days=1)
     world.asks(world.pipeline("other"), world.image(world.person("joan")))
     size = head_size()
     tasks.log_disclosures()  # today is not over

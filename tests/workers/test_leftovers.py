@@ -58,8 +58,9 @@ def test_while_the_log_is_in_doubt_nothing_is_removed(world: World) -> None:
     assert lost.exists()
     assert asked.exists()
     checkpoint.write_text(note)
+    world.later(days=2)
+    assert leftovers.remove_answered(world.at) == 1
     assert through_a_day(world) == 1
-    assert leftovers.remove_answered(world.at + LATER) == 1
 
 
 def test_an_askers_picture_stays_while_the_case_is_open(studio: Studio) -> None:
@@ -68,6 +69,11 @@ def test_an_askers_picture_stays_while_the_case_is_open(studio: Studio) -> None:
     studio.world.publish()
     assert leftovers.remove_answered(studio.world.at + LATER) == 0
     assert set(originals.asked_cases()) == {waiting, searched}
+
+
+def test_an_askers_picture_goes_once_it_is_answered_and_old(studio: Studio) -> None:
+    waiting, searched = (opened(studio, drawn.jpeg(seed)) for seed in (1, 2))
+    tasks.search_request(str(searched))
     for case in (waiting, searched):
         studio.world.resolve(case, CaseMove.REJECT)
     studio.world.publish()

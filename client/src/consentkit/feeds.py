@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from http import HTTPStatus
@@ -11,7 +12,7 @@ from typing import Any, Final, Protocol
 
 from consentkit import canonical, feedfile
 from consentkit.closes import Close, Part, PartList, digest_of, open_list, open_pages
-from consentkit.errors import BadProof, Inconsistent, Malformed
+from consentkit.errors import BadProof, ConsentkitError, Inconsistent, Malformed
 from consentkit.feedfile import FeedFile
 from consentkit.notes import Verifier
 from consentkit.published import Logged
@@ -57,6 +58,9 @@ class Feed(Protocol):
     def pages(self, parts: PartList, close: Close) -> Iterator[dict[str, Any]]:
         """Each with `rows`, the last one with `close`: what has changed since this close. Raises Drift."""
 
+    def report(self, note: str) -> None:
+        """Show whoever serves it a note that it does not lead to any more. Raises nothing of the above."""
+
 
 class KeyedFeed:
     """What a registry sends to one key."""
@@ -90,6 +94,11 @@ class KeyedFeed:
             if not answer.get("rows") or following == cursor:
                 raise Malformed("the registry's changes do not end")
             cursor = following
+
+    def report(self, note: str) -> None:
+        # That it went back is what is raised; whether it could be told so changes nothing.
+        with suppress(ConsentkitError):
+            self._transport.post("checkpoints", body={"note": note})
 
     def _page(self, cursor: str) -> Any:
         try:
@@ -144,6 +153,9 @@ class PlainFeed:
     def download(self, part: Part, *, into: Path) -> None:
         path = f"{feedfile.PARTS}/{part.sha256}"
         self._transport.download(path, into=into, sha256=part.sha256, size=part.bytes)
+
+    def report(self, note: str) -> None:
+        """Files take nothing."""
 
     def pages(self, parts: PartList, close: Close) -> Iterator[dict[str, Any]]:
         """All that has changed since the snapshot: more than since a later close, and each row as it is now."""

@@ -61,22 +61,34 @@ class _Held:
 
 
 def sync(feed: Feed, store: Store, verifier: Verifier, *, clock: Clock = time.time) -> State:
-    """The newest state, stored. Raises Unreachable, Malformed, BadProof, Inconsistent or Stale."""
+    """The newest state, stored. Raises Unreachable, Malformed, BadProof, Inconsistent or Stale.
+
+    A registry that went back is shown what it signed before, so that it doubts itself towards everybody.
+    """
     with store.locked():
         store.clear_partial()
         old = store.load(verifier)
-        trust = old.trust if old else Trust(verifier)
-        trust.require_clock(clock())
-        trust, checkpoint = _advance(feed, trust)
-        new = _newest(feed, old, trust=trust, scratch=store.folder, clock=clock)
-        trust, checkpoint = _cover(feed, trust, checkpoint, close=new.close)
-        if new.entry is not None:
-            _require_logged(feed, trust, new.entry)
-        _require_one_feed(old, new)
-        trust = trust.accepted(new.close)
-        state = State(new.rows, new.close, new.parts, trust, Notes(checkpoint, new.close_note, new.parts_note))
+        try:
+            state = _followed(feed, old, Trust(verifier), scratch=store.folder, clock=clock)
+        except Inconsistent:
+            for note in (old.notes.checkpoint, old.notes.close) if old else ():
+                feed.report(note)
+            raise
         store.save(state)
     return state
+
+
+def _followed(feed: Feed, old: State | None, new: Trust, *, scratch: Path, clock: Clock) -> State:
+    trust = old.trust if old else new
+    trust.require_clock(clock())
+    trust, checkpoint = _advance(feed, trust)
+    held = _newest(feed, old, trust=trust, scratch=scratch, clock=clock)
+    trust, checkpoint = _cover(feed, trust, checkpoint, close=held.close)
+    if held.entry is not None:
+        _require_logged(feed, trust, held.entry)
+    _require_one_feed(old, held)
+    trust = trust.accepted(held.close)
+    return State(held.rows, held.close, held.parts, trust, Notes(checkpoint, held.close_note, held.parts_note))
 
 
 # The log

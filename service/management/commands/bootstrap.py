@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from consentkit.errors import Inconsistent
+from consentkit.errors import ConsentkitError
 from registry.log import publisher
 from service.bootstrap import Controller, demonstrate, furnish
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         """Law 9: before the server says that it is ready."""
         try:
             publisher.turn(timezone.now())
-        except Inconsistent as error:  # an old checkpoint lies beside an empty database
+        except (ConsentkitError, OSError) as error:  # an old checkpoint lies beside an empty database; a place fails
             raise CommandError(f"Nothing is signed: {error}") from error
 
     def _demonstrate(self, kept: Path) -> None:

@@ -30,7 +30,8 @@ STOPPED = 3
 class Command(BaseCommand):
     help = (
         "Build tiles and sign a checkpoint whenever the log has grown, until stopped. Only one runs at a time; a "
-        "second waits. Exits 3, and signs nothing, when the database does not extend the checkpoint kept outside it. "
+        "second waits. Exits 3, and signs nothing, when the database does not extend each checkpoint kept outside "
+        "it, when one of these places fails, or when the clock went back. "
         "With --static DIR, beside a publisher that runs: keep DIR in step with a public collection, as files for any "
         "host that serves a folder; `consentkit filter --feed URL` reads them without a key."
     )
@@ -61,7 +62,7 @@ class Command(BaseCommand):
         while True:
             try:
                 published = publisher.turn(timezone.now())
-            except ConsentkitError as error:  # law 7: it does not extend what was signed, or the file is not ours
+            except (ConsentkitError, OSError) as error:  # law 7: not what was signed, or a place outside fails
                 self.stderr.write(f"Nothing is signed: {error}")
                 sys.exit(STOPPED)
             except OperationalError as error:  # the database went away; the supervisor starts us again

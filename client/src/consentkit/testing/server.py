@@ -59,6 +59,9 @@ class _Door(BaseHTTPRequestHandler):
         if path.startswith("/log/"):
             self._send(self._log(path.removeprefix("/log/")), kind="text/plain")
             return
+        if path == "/api/v1/checkpoints" and self.command == "POST":
+            self._json(self.sim.compare(json.loads(body)["note"]))
+            return
         self._require_key()
         query = parse_qs(urlsplit(self.path).query)
         if path == "/api/v1/snapshot":

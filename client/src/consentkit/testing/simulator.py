@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from uuid import UUID, uuid4
 
 from consentkit import canonical, merkle, tiles
-from consentkit.checkpoints import Checkpoint, sign_checkpoint
+from consentkit.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from consentkit.closes import Close, Part, PartList, open_close, sign_close, sign_list
 from consentkit.entries import SALT_BYTES, Kind, Leaf, commitment
 from consentkit.errors import Malformed
@@ -53,6 +53,7 @@ class Simulator:
         self.publish_after = 0.0
         """Seconds from an act until a checkpoint covers it, for acts to come."""
         self.requests: list[str] = []
+        self.shown: list[str] = []
         self.copies = Copies()
         self.manifests: dict[str, attested.Manifest] = {}
         """What was attested, by number."""
@@ -201,6 +202,15 @@ class Simulator:
         hashes = [act.leaf_hash for act in self._acts[:size]]
         root = merkle.root(size, merkle.node_from_leaves(hashes))
         return sign_checkpoint(Checkpoint(self.signer.name, size, root), self.signer)
+
+    def compare(self, note: str) -> dict[str, Any]:
+        """Takes what somebody holds of this log; it is kept in `shown`."""
+        self.shown.append(note)
+        try:
+            size = open_checkpoint(note, self.signer.verifier).size
+        except Malformed:  # the other thing that names a size
+            size = open_close(note, self.signer.verifier).size
+        return {"size": size, "held": size <= self.size}
 
     def tile(self, level: int, index: int, width: int) -> bytes:
         """A tile of the log's tree."""

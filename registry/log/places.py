@@ -169,7 +169,8 @@ def faults(setting: str, *, home: Path) -> Iterator[str]:
             yield from _address_faults(place)
         elif not place.path.is_absolute():
             yield f"CHECKPOINT_DIR: {place.label} is not an absolute path, and no https address"
-    if found and all(isinstance(place, Folder) and place.path.is_relative_to(home) for place in found):
+    root = home.resolve()
+    if found and all(isinstance(place, Folder) and place.path.resolve().is_relative_to(root) for place in found):
         yield "CHECKPOINT_DIR lies inside REGISTRY_HOME: a copy of the home, put back, would forget with it"
 
 

@@ -6,7 +6,7 @@ JSON for up to 1,000 pictures, an Arrow stream with the columns `key` and `views
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any, Final
 
 from django.http import HttpResponse
@@ -19,6 +19,7 @@ from consent.reads.matches import Found, Matched, PictureMatches, match
 from consent.rules.disclosures import How
 from consentkit.fingerprints import views
 from consentkit.fingerprints.asking import VIEW_BYTES
+from registry.log.readiness import stopped
 from service.api import described as d
 from service.api import forms, streams
 from service.api.checks import require_covered
@@ -200,6 +201,8 @@ class Matches(PipelineDoor):
             # Before the answer: what is protected meanwhile is in the answer, and what is later finds the deposit.
             deposit(self.asker.serial, version=asked.version, pictures=_by_key(asked.pictures), at=self.at)
         found = match(self.asker, purpose=asked.purpose, version=asked.version, pictures=packed)
+        if stopped(self.at):  # law 11: a log that went back has forgotten what it protected
+            found = replace(found, complete=False)
         telling = Telling(How.MATCH, (asked.purpose,), self.asker.audience, found.size)
         disclose_images(self.asker.serial, telling=telling, images=found.images, at=self.at)
         return answer(_rendered(asked, found))

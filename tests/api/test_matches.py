@@ -16,6 +16,8 @@ from consentkit.fingerprints import views
 from consentkit.fingerprints.asking import VIEW_BYTES
 from consentkit.fingerprints.perception import perceive
 from registry import originals
+from registry.log.lost import write_down
+from registry.log.recorder import head_size
 from registry.reads.size import at_one_size
 from service.api import matches, streams
 from tests.api.conftest import Doors, slug
@@ -102,6 +104,14 @@ def test_what_cannot_be_compared_yet_is_said(world: World, doors: Doors) -> None
     world.protect()
     answer = ask(doors, key, sent(face))
     assert (answer["complete"], answer["pictures"][0]["decision"]) == (True, "excluded")
+
+
+def test_in_doubt_nothing_is_complete(world: World, doors: Doors) -> None:
+    """A log that went back has forgotten what it protected."""
+    key = doors.key()
+    assert ask(doors, key, sent(portrait(2)))["complete"] is True
+    write_down(head_size() + 1, at=world.at)
+    assert ask(doors, key, sent(portrait(2)))["complete"] is False
 
 
 def test_keys_are_any_text_and_may_stand_twice(world: World, doors: Doors) -> None:

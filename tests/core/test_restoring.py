@@ -272,6 +272,22 @@ def test_a_turn_that_is_killed_between_two_places(world: World, tmp_path: Path, 
         assert readiness.doubt(world.at) is None
 
 
+def test_an_older_place_is_held_against_the_log_too(world: World, tmp_path: Path) -> None:
+    """Its size is published, so it is not behind; another place is ahead, as a crash leaves it."""
+    with two_folders(tmp_path) as (_, second):
+        world.publish()
+        kept, size = second.read_bytes(), head_size()
+        world.person("ines")
+        die(world, "Folder.write", AFTER)
+        assert second.read_bytes() == kept
+        second.write_text(sign_checkpoint(Signed(origin(), size, bytes(32)), signer()))
+        in_doubt(world, "not those that were signed")
+        with pytest.raises(Inconsistent, match="not those"):
+            world.publish()
+        second.write_bytes(kept)
+        world.publish()
+
+
 # An address
 
 

@@ -25,7 +25,7 @@ INSERT_ONLY = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("registry", "0003_views")]
+    dependencies = [("registry", "0004_signals")]
     operations = [
         migrations.CreateModel(
             name="LogClock",

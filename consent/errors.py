@@ -81,6 +81,12 @@ class CaseGrew(Conflict):
     slug = "case-grew"
 
 
+class CaseNotSearched(Conflict):
+    """Copies are still looked for: what is decided before could let one go unseen."""
+
+    slug = "case-not-searched"
+
+
 class CursorAltered(Invalid):
     """The cursor is not one that this registry wrote."""
 

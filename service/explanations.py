@@ -93,6 +93,10 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "Grant them one collection at a time.",
     ),
     "case-closed": ("The case was decided before.", "Open it to read the outcome."),
+    "case-not-searched": (
+        "A worker still looks for copies of the picture that came with the request.",
+        "Wait until the page says that it has looked, then decide.",
+    ),
     "case-grew": ("The search for copies found more after the page was shown.", "Open the case and look at them too."),
     "move-refused": ("This has already ended, so it cannot end again.", "Nothing is left to do."),
     "version-unknown": (

@@ -14,6 +14,7 @@ from uuid import UUID
 from django.conf import settings
 
 from consent.reads.cases import open_case_ids
+from consent.reads.requests import waiting_for_code
 from registry import originals
 from registry.log.readiness import doubt
 from registry.reads.images import known
@@ -30,11 +31,12 @@ def remove_leftovers(at: datetime) -> int:
 
 
 def remove_answered(at: datetime) -> int:
-    """Askers' pictures without an open case: it is decided, or a crash came before it was opened."""
+    """Askers' pictures without an open case or a request that waits for its code: it is decided, it has ended, or a
+    crash came before it was kept."""
     if doubt(at):
         return 0
     kept = {case for case in originals.asked_cases() if not _is_young(originals.asked(case), at)}
-    answered = kept - open_case_ids(kept)
+    answered = kept - open_case_ids(kept) - waiting_for_code(kept)
     for case in answered:
         originals.discard_asked(case)
     return len(answered)

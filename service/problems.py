@@ -52,6 +52,7 @@ SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     "collections-mixed": (422, "One collection at a time"),
     "case-closed": (409, "The case was already decided"),
     "case-grew": (409, "More copies were found meanwhile"),
+    "case-not-searched": (409, "Copies are still looked for"),
     "move-refused": (409, "This has already ended"),
     "version-unknown": (422, "Not a version that we search"),
     "fingerprint-malformed": (422, "Not a fingerprint"),

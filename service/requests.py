@@ -1,7 +1,9 @@
 """Requests of people without an account: "a picture of me is in here".
 
-What is asked by file, digest or number becomes one case. Hit and miss are answered in the same words, size and time:
-an exact hit is restricted in the act itself, altered copies are looked for afterwards, by a worker.
+What is asked by file, digest or number becomes one case, once the code that went to the asker's address was typed in:
+until then nothing is looked up, so that hit and miss are answered in the same words, size and time. Whoever is signed
+in with that address has proven it; and where no mail can go out, a request counts at once. An exact hit is restricted
+in the act that opens the case, altered copies are looked for afterwards, by a worker.
 """
 
 import math
@@ -17,8 +19,13 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from consent.acts.open_case import Matter, Opened, open_case
+from consent.acts import lodge as lodging
+from consent.acts import prove as proving
+from consent.acts.open_case import Matter
+from consent.reads.requests import Progress, progress
+from consent.rules.contacts import canonical
 from registry import originals
+from service.codes import send_code
 from service.nudge import nudger
 from service.problems import Problem
 from service.uploads import DigestedFile
@@ -31,7 +38,7 @@ NUMBER: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 @dataclass(frozen=True)
 class Asking:
-    """One request, understood: which picture is meant, and the address to answer to, in small letters."""
+    """One request, understood: which picture is meant, and the address to answer to, in its one form."""
 
     matter: Matter
     contact: str
@@ -51,7 +58,7 @@ def asking(*, file: DigestedFile | None, sha256: str | None, image: str | None, 
         raise Problem("request-ambiguous", "Send one of 'file', 'sha256' and 'image', not several.", field="file")
     if not is_address(contact):
         raise Problem("field-invalid", "'contact' is an e-mail address.", field="contact")
-    return Asking(_matter(file, sha256, image), contact.lower(), file)
+    return Asking(_matter(file, sha256, image), canonical(contact), file)
 
 
 def is_address(text: str) -> bool:
@@ -64,18 +71,40 @@ def is_address(text: str) -> bool:
     return True
 
 
-def lodge(asked: Asking, *, at: datetime) -> Opened:
-    """Keep the picture, then open the case; then tell the workers, whatever was hit.
+def lodge(asked: Asking, *, page: str, signed_in: str | None, at: datetime) -> str:
+    """Keep the picture and the request, and send the code; the request's reference.
 
-    A crash before the act leaves a picture without a case, which the sweep removes; after it, all is there.
+    `page`: where the code is typed in. `signed_in`: an address that this session has proven. A crash before the request
+    is kept leaves a picture without one, which the sweep removes; after it, the request ends by itself.
     """
     if asked.file is not None:
         asked.file.keep(originals.asked(asked.matter.case))
-    opened = open_case(asked.matter, claimant=asked.contact, at=at)
+    lodged = lodging.lodge(asked.matter, contact=asked.contact, at=at)
+    sent = send_code(lodged, contact=asked.contact, page=page)
+    proven = signed_in is not None and canonical(signed_in) == asked.contact
+    if proven or not sent:
+        proving.count(lodged.request, proven=proven, at=at)
+        _nudge(lodged.request)
+    return lodged.reference
+
+
+def prove(reference: str, *, code: str, at: datetime) -> Progress:
+    """From now on the request counts. Raises NotFound, in the same words whatever is wrong."""
+    request = proving.prove(reference, code=code, at=at)
+    _nudge(request)
+    return progress(request)
+
+
+def read(reference: str, *, code: str, at: datetime) -> Progress:
+    """How far it is. Raises NotFound, in the same words whatever is wrong."""
+    return progress(proving.known(reference, code=code, at=at))
+
+
+def _nudge(request: UUID) -> None:
+    """The workers, whatever was hit."""
     nudger.protect()
-    if asked.matter.search:
-        nudger.search(opened.case)
-    return opened
+    if originals.asked(request).exists():
+        nudger.search(request)
 
 
 def _matter(file: DigestedFile | None, sha256: str | None, image: str | None) -> Matter:

@@ -19,14 +19,17 @@ from consent.acts import look_over as looking
 from consent.acts import protect as protecting
 from consent.acts import unfold as unfolding
 from consent.acts.close_day import close_day
+from consent.acts.extend_case import extend_case
 from consent.acts.hear import hear
 from consent.acts.notify import notify
 from consent.acts.open_case import Matter, open_case
+from consent.acts.prove import end_unproven
 from consent.acts.register_checked import Registered, register_checked
 from consent.acts.search_case import search_case
+from consent.acts.take_up import take_up
 from consent.errors import CaseClosed
-from consent.reads import cases, disclosures, lookouts, protections, statements, webhooks
-from consent.reads.copies import deposited_copies, protected_copies, registered_copies
+from consent.reads import cases, claims, disclosures, lookouts, protections, statements, webhooks
+from consent.reads.copies import Looked, deposited_copies, protected_copies, registered_copies
 from consent.reads.protections import Unsearched
 from consent.rules.lifecycle import Search
 from consent.rules.pictures import protected_views
@@ -94,12 +97,24 @@ def _register(image: UUID, person: UUID, found: Examined) -> None:
     begun = time.monotonic()
     while time.monotonic() - begun < ENOUGH:
         looked, at = protected_copies(found.small, image=image), timezone.now()
-        copies = [each for each in looked.found if each.of not in cases.let_go(image)]
-        if copies:
-            open_case(Matter.copy(image, likenesses=copies), claimant=str(protections.claimant_of(image)), at=at)
+        if not _held(image, looked, at):
+            continue
         if register_checked(image, person=person, measured=measured, seen=looked.seen, at=at) != Registered.LOOK_AGAIN:
             return
     log.warning("image %s waits: so much was protected meanwhile that it could not be compared with all", image)
+
+
+def _held(image: UUID, looked: Looked, at: datetime) -> bool:
+    """Whatever it is a copy of holds it now. False where a steward decided meanwhile: then it is looked for again."""
+    try:
+        for case, likeness in looked.asked.items():
+            extend_case(case, likeness=likeness, at=at)
+    except CaseClosed:
+        return False
+    copies = [each for each in looked.found if each.of not in cases.let_go(image)]
+    if copies:
+        open_case(Matter.copy(image, likenesses=copies), claimant=str(protections.claimant_of(image)), at=at)
+    return True
 
 
 @app.task(name="service.tasks.protect")
@@ -176,6 +191,8 @@ def search_request(case: str) -> None:
         if at < docket.opened_at + PATIENCE:
             return
         small = None
+    if small is not None:  # first: what is being decoded now is compared when it is registered
+        protecting.watch(docket.id, version=views.VERSION, views=protected_views(small), at=at)
     found = None if small is None else registered_copies(small)
     try:
         search_case(docket.id, found=found, at=at)
@@ -229,6 +246,8 @@ def sweep() -> None:
         _sweep_images(at)
     for case in cases.waiting_searches(SWEEP):
         search_request.delay(str(case))
+    for claimant in claims.waiting(SWEEP, at=at):
+        take_up(claimant, at=at)
     if protections.waiting(1):
         protect.delay()
     if protections.unsearched(1):
@@ -239,6 +258,7 @@ def sweep() -> None:
         deliver.delay()
     if disclosures.any_to_unfold():
         unfold.delay()
+    end_unproven(at=at)
     leftovers.remove_answered(at)
 
 

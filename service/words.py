@@ -128,6 +128,9 @@ EVENT: Final[Mapping[Kind, Words]] = {
     Kind.CASE_RESOLVED: gettext_lazy("The request about it was decided."),
     Kind.ERASED: gettext_lazy("This picture was erased."),
     Kind.CASE_SEARCHED: gettext_lazy("Its use was paused while we look at a request."),
+    Kind.CASE_EXTENDED: gettext_lazy("Its use was paused while we look at a request."),
+    Kind.CASE_TAKEN_UP: gettext_lazy("Its use was paused while we look at a request."),
+    Kind.CASE_REOPENED: gettext_lazy("The decision about it was taken back. We look at it again."),
     Kind.ACKNOWLEDGED: gettext_lazy("An organisation said what it did with this picture."),
     Kind.MANIFEST_ATTESTED: gettext_lazy("An organisation said what it used for a model."),
     Kind.WEBHOOK_ENROLLED: gettext_lazy("An organisation named where it is told of changes."),
@@ -156,8 +159,8 @@ CASE_STATE: Final[Mapping[str, Words]] = {
 HOLD: Final[Mapping[str, Words]] = {
     "restricted": gettext_lazy("Restricted: nobody may use it until this is decided."),
     "noted": gettext_lazy(
-        "Only noted, not restricted (beyond a quota, or after another decision of ours): what is allowed stays allowed "
-        "until this is decided."
+        "Only noted, not restricted yet (beyond the allowance of a day, or after another decision of ours): what is "
+        "allowed stays allowed until it is taken up or decided."
     ),
     "lifted": gettext_lazy("Not restricted any more: another picture."),
     "revoked": pgettext_lazy("image", "Revoked: the same picture."),

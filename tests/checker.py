@@ -62,12 +62,13 @@ def check_world() -> None:
     """
     entries = list(Entry.objects.order_by("index"))
     leaves = [bytes(entry.leaf) for entry in entries]
-    story = _story(entries)
+    raw = _story(entries)
+    story = oracle.with_guards(raw)
     _entries_are_whole(entries, leaves)
     _every_act_has_one_entry(entries)
     _leaves_are_silent(leaves)
     _checkpoints_hold(leaves)
-    _standings_are_the_fold(story)
+    _standings_are_the_fold(raw, story)
     _totals_are_the_sums()
     _records_say_what_was_said(story)
     _cases_hold_what_was_said(story)
@@ -88,7 +89,7 @@ def check_world() -> None:
 
 def story() -> list[Happened]:
     """The log as the oracle reads it."""
-    return _story(list(Entry.objects.order_by("index")))
+    return oracle.with_guards(_story(list(Entry.objects.order_by("index"))))
 
 
 def _story(entries: Sequence[Entry]) -> list[Happened]:
@@ -182,9 +183,9 @@ def _checkpoints_hold(leaves: Sequence[bytes]) -> None:
         assert bytes(tile.hashes) == oracle.tile(tile.level, tile.index, leaves)
 
 
-def _standings_are_the_fold(story: Sequence[Happened]) -> None:
+def _standings_are_the_fold(raw: Sequence[Happened], story: Sequence[Happened]) -> None:
     """Law 5: the rows, the definition and the oracle, each image and scope, and the act that changed it last."""
-    folded = fold(Opened(UUID(happened.act), tuple(happened.items)) for happened in story)
+    folded = fold(Opened(UUID(happened.act), tuple(happened.items)) for happened in raw)
     rows = {row.image_id: row for row in Standing.objects.all()}
     assert set(rows) == set(folded) == {UUID(image) for image in oracle.images(story)}
     for image, row in rows.items():
@@ -269,6 +270,7 @@ def _the_protected_are_waited_for() -> None:
         Protection.objects.filter(version=1).values_list("image", flat=True)
     )
     for row in Protection.objects.all():
+        assert (row.image_id is None) != (row.case_id is None)
         assert (row.views is None) == (row.serial is None)
 
 

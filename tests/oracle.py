@@ -34,6 +34,8 @@ TOLD: Final = {
 DUTIES: Final = {"not_covered": 1, "wait": 2, "remove": 3}  # of an attested image, the weakest first
 TOLD_CODES: Final = [None, "remove", "wait", "not_covered", "unknown"]
 
+HOLDS: Final = ("restricted", "noted", "lifted", "revoked")
+
 Item = dict[str, Any]
 Ruling = tuple[int | None, int | None]  # until (Unix seconds), reason: exactly one of the two is None
 
@@ -148,9 +150,10 @@ def rule(story: Sequence[Happened], image: str, purpose: str, audience: str) -> 
     events, stated = in_order[::-1], statements(in_order)
     if any(_newest_word(events, person, purpose, audience) == "withdrawn" for person in _people(events)):
         return None, WITHDRAWN
-    if any(item["what"] == "revoked" for item in events):
+    held = {item["case"]: item["what"] for item in events[::-1] if item["what"] in HOLDS}
+    if "revoked" in held.values():
         return None, REVOKED
-    if _has_open_case(events):
+    if "restricted" in held.values():
         return None, RESTRICTED
     if _file_denies(in_order, SCOPES.index((purpose, audience))):
         return None, SIGNAL
@@ -216,11 +219,30 @@ def _granted_until(newest_first: Sequence[Item], person: str, purpose: str, audi
     return None
 
 
-def _has_open_case(events: Sequence[Item]) -> bool:
-    """Restricted by a case, when it was opened or searched, that has neither lifted nor revoked. Noted is nothing."""
-    opened = [item["case"] for item in events if item["what"] == "restricted"]
-    closed = [item["case"] for item in events if item["what"] in ("lifted", "revoked")]
-    return any(case not in closed for case in opened)
+def with_guards(story: Sequence[Happened]) -> list[Happened]:
+    """The story, and after each image that is brought what the cases do to it that watch for its bytes: restricted
+    while a case is open, revoked once it was accepted, nothing while it is rejected."""
+    told, asked, states = [], dict[str, str](), dict[str, str]()
+    listed = set[tuple[str, str]]()
+    for happened in story:
+        items: list[Item] = []
+        for item in happened.items:
+            items.append(item)
+            if item["what"] in HOLDS:
+                listed.add((item["case"], item["image"]))
+            if item["what"] == "case_opened" and item.get("sha256"):
+                asked[item["case"]] = item["sha256"]
+            if item["what"] in ("case_opened", "case_reopened"):
+                states[item["case"]] = "restricted"
+            if item["what"] == "case_resolved":
+                states[item["case"]] = {"fulfilled": "revoked", "rejected": ""}[item["outcome"]]
+            if item["what"] == "submitted":
+                watching = [case for case, digest in asked.items() if digest == item["sha256"] and states[case]]
+                watching = [case for case in watching if (case, item["image"]) not in listed]
+                listed |= {(case, item["image"]) for case in watching}
+                items += [{"what": states[case], "case": case, "image": item["image"]} for case in watching]
+        told.append(Happened(happened.act, items))
+    return told
 
 
 def standing(story: Sequence[Happened], image: str) -> list[Ruling]:
@@ -284,8 +306,7 @@ def grant_lines(story: Iterable[Happened]) -> dict[tuple[str, str, str], str]:
 
 def holds(story: Iterable[Happened]) -> dict[tuple[str, str], str]:
     """(case, image) -> what the case does to it: the newest item that names both."""
-    words = ("restricted", "noted", "lifted", "revoked")
-    said = [item for happened in story for item in happened.items if item["what"] in words]
+    said = [item for happened in story for item in happened.items if item["what"] in HOLDS]
     return {(item["case"], item["image"]): item["what"] for item in said}
 
 

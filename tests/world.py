@@ -21,20 +21,24 @@ from consent.acts.chosen import Chosen
 from consent.acts.deposit import deposit
 from consent.acts.disclose import Telling, disclose_images
 from consent.acts.enrol_pipeline import Access, enrol_pipeline
+from consent.acts.extend_case import extend_case
 from consent.acts.grant import Granted, Permission, grant
 from consent.acts.hear import hear
 from consent.acts.judge import judge
 from consent.acts.look_over import look_over, look_past
 from consent.acts.notify import notify
 from consent.acts.open_case import Matter, open_case
-from consent.acts.protect import protect, searched
+from consent.acts.protect import protect, searched, watch
 from consent.acts.publish_notice import Text, publish_notice
 from consent.acts.register_checked import register_checked
-from consent.acts.resolve_case import resolve_case
+from consent.acts.reopen_case import reopen_case
+from consent.acts.resolve_case import Ruling, resolve_case
+from consent.acts.resolve_claims import resolve_claims
 from consent.acts.search_case import search_case
+from consent.acts.take_up import take_up
 from consent.acts.withdraw import Withdrawing, Withdrawn, withdraw
 from consent.models import Case, CaseImage, Notice, Protection, Standing
-from consent.reads import lookouts, protections
+from consent.reads import claims, lookouts, protections
 from consent.reads.cases import let_go
 from consent.reads.checks import By, Checked, check
 from consent.reads.copies import deposited_copies, protected_copies, registered_copies
@@ -185,11 +189,16 @@ class World:
 
     def upload(self, person: UUID, content: bytes) -> UUID:
         """A picture handed in, examined, compared with the protected ones and registered: all that a worker does."""
-        image = self.image(person, content=content, registered=False)
+        return self.finish(self.image(person, content=content, registered=False))
+
+    def finish(self, image: UUID) -> UUID:
+        """All that a worker does with a picture that was handed in."""
         measured = self.examined(image)
         for bringer in bringers(image):
             while True:
                 looked = protected_copies(originals.small(image).read_bytes(), image=image)
+                for case, likeness in looked.asked.items():
+                    extend_case(case, likeness=likeness, at=self.at)
                 if copies := [each for each in looked.found if each.of not in let_go(image)]:
                     matter = Matter.copy(image, likenesses=copies)
                     open_case(matter, claimant=str(claimant_of(copies[0].of or image)), at=self.at)
@@ -264,19 +273,28 @@ class World:
     ) -> Withdrawn:
         return withdraw(person, withdrawing=Withdrawing(images, tuple(purposes)), at=self.at, idempotency_key=key)
 
+    def take_up(self) -> int:
+        """The sweep takes up what was only noted; the number of acts."""
+        return sum(take_up(claimant, at=self.at) is not None for claimant in claims.waiting(1_000, at=self.at))
+
     def case(
-        self, *, image: UUID | None = None, sha256: bytes | None = None, claimant: str = "who@example.org"
+        self,
+        *,
+        image: UUID | None = None,
+        sha256: bytes | None = None,
+        claimant: str = "who@example.org",
+        proven: bool = True,
     ) -> UUID:
         """A request about an image or a digest; the case's number."""
         asked = str(image) if image else (sha256 or b"").hex()
         matter = Matter("request", asked=asked, sha256=sha256, image=image)
-        return open_case(matter, claimant=claimant, at=self.at).case
+        return open_case(matter, claimant=claimant, at=self.at, proven=proven).case
 
-    def ask(self, content: bytes, *, claimant: str = "who@example.org") -> UUID:
+    def ask(self, content: bytes, *, claimant: str = "who@example.org", proven: bool = True) -> UUID:
         """A request with a picture, which nobody has looked for yet; the case's number."""
         digest = hashlib.sha256(content).digest()
         matter = Matter("request", asked=digest.hex(), sha256=digest, search=True)
-        case = open_case(matter, claimant=claimant, at=self.at).case
+        case = open_case(matter, claimant=claimant, at=self.at, proven=proven).case
         kept = originals.asked(case)
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_bytes(content)
@@ -285,6 +303,8 @@ class World:
     def search(self, case: UUID) -> Recorded | None:
         """A worker looks for the picture of a request."""
         small = perceived(originals.asked(case).read_bytes()).small.tobytes()
+        originals.keep_asked_small(case, small)
+        watch(case, version=VERSION, views=protected_views(small), at=self.at)
         return search_case(case, found=registered_copies(small), at=self.at)
 
     def resolve(
@@ -293,15 +313,24 @@ class World:
         """A steward decides, having seen all that the case lists unless told otherwise."""
         return resolve_case(
             case,
-            move=move,
-            ground="looked at it",
-            steward=uuid4(),
+            ruling=Ruling(move, "looked at it", uuid4()),
             at=self.at,
             seen=frozenset(
                 CaseImage.objects.filter(case=case).values_list("image", flat=True) if seen is None else seen
             ),
             same=None if same is None else frozenset(same),
         )
+
+    def reopen(self, case: UUID) -> Recorded:
+        """A steward takes a decision back."""
+        return reopen_case(case, ground="it was wrong", steward=uuid4(), at=self.at)
+
+    def resolve_claims(self, case: UUID, move: CaseMove) -> Recorded:
+        """A steward decides all open cases of whoever opened this one."""
+        found = claims.of_claimant(case)
+        assert found is not None
+        ruling = Ruling(move, "all of them", uuid4())
+        return resolve_claims(frozenset(found.cases), images=found.images, ruling=ruling, at=self.at)
 
     def check(
         self, pipeline: Pipeline, *keys: UUID | bytes | str, purpose: str = "ai_training", by: By = "image"

@@ -50,6 +50,9 @@ def test_the_kinds_are_pinned() -> None:
         "disclosures_logged",
         "statement_corrected",
         "signal_lifted",
+        "case_extended",
+        "case_taken_up",
+        "case_reopened",
     ]
 
 

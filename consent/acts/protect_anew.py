@@ -9,7 +9,7 @@ from consent.rules.reasons import PROTECTING
 WAIT: Final = """
     INSERT INTO consent_protection (image_id, version, searched_at)
     SELECT image_id, %(version)s::smallint, max(searched_at) FROM (
-        SELECT image_id, searched_at FROM consent_protection
+        SELECT image_id, searched_at FROM consent_protection WHERE image_id IS NOT NULL
         UNION ALL
         SELECT image_id, NULL FROM consent_standing JOIN registry_image image ON image.id = image_id
         WHERE state = 'registered' AND reason && %(protecting)s::smallint[]

@@ -6,9 +6,11 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 
 from consent.models import Protection
 from consent.models.protections import hold_back_searches
+from consent.rules.lifecycle import GUARDS
 from consent.rules.pictures import views_of
 from consent.rules.signals import denied
 from consentkit.fingerprints.asking import unpacked
@@ -30,7 +32,8 @@ class Registered(StrEnum):
 
 @transaction.atomic(durable=True)
 def register_checked(image: UUID, *, person: UUID, measured: Measured, seen: int, at: datetime) -> Registered:
-    """Register for who brought it, if it is like no image that was protected since the search that saw `seen`.
+    """Register for who brought it, if it is like nothing that was protected, or asked about, since the search that saw
+    `seen`.
 
     Whatever is protected later is searched for among the registered images once this has ended, so a copy is found
     from one side or from the other.
@@ -45,8 +48,9 @@ def register_checked(image: UUID, *, person: UUID, measured: Measured, seen: int
 def _may_be_a_copy(image: UUID, measured: Measured, seen: int) -> bool:
     """Of what is protected since; while thousands are, one after the other, looking again would never end."""
     collection = Image.objects.values_list("collection", flat=True).get(id=image)
-    newer = Protection.objects.filter(serial__gt=seen, image__collection=collection, version=VERSION)
-    newer = newer.exclude(image=image)  # the same bytes, protected already
+    concerned = Q(image__collection=collection) | Q(case__state__in=GUARDS)
+    newer = Protection.objects.filter(concerned, serial__gt=seen, version=VERSION)
+    newer = newer.exclude(image=image).exclude(case__images__image=image)  # the same bytes, or held by it already
     views = [views_of(bytes(kept)) for kept in newer.values_list("views", flat=True)[: FEW + 1] if kept is not None]
     if len(views) > FEW:
         return True

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from consent.acts.reaching import hold, one_at_a_time, reach_left
+from consent.acts.reaching import hold, one_at_a_time
 from consent.errors import CaseClosed
 from consent.models import Case, CaseImage
 from consent.rules.lifecycle import CaseState, Search
@@ -20,16 +20,16 @@ from registry.rules.items import Item
 
 @transaction.atomic(durable=True)
 def search_case(case: UUID, *, found: Sequence[Likeness] | None, at: datetime) -> Recorded | None:
-    """Restrict what was found within the claimant's reach, and note the rest. `found` None: it was no picture.
+    """Restrict what was found within the claimant's allowance, and note the rest. `found` None: it was no picture.
 
     None when it was searched before (a message delivered twice). Raises NotFound, and CaseClosed once it is decided.
     """
     known = Case.objects.filter(id=case).first()
     if known is None:
         raise NotFound("There is no such case.")
-    one_at_a_time(known.contact)
+    one_at_a_time(known.claimant)
     measured = first_of_each(found or ())
-    locked = Case.objects.select_for_update().get(id=case)  # before the images, as a steward's decision does
+    locked = Case.objects.select_for_update(no_key=True).get(id=case)  # before the images, as a steward's decision does
     if locked.state != CaseState.ACKNOWLEDGED:
         raise CaseClosed("This case was already decided.")
     if locked.search != Search.WAITING:
@@ -40,7 +40,7 @@ def search_case(case: UUID, *, found: Sequence[Likeness] | None, at: datetime) -
     locked.save(update_fields=["search"])
     listed = _measure_listed(locked, measured)
     news = [image for image in measured if image not in listed]
-    held = hold(locked, news, measured=measured, reach=reach_left(locked.contact, at), at=at)
+    held = hold(locked, news, measured=measured, at=at)
     said = {"case": str(case), "search": locked.search}
     return record(act, [Item("case_searched", particulars=said), *held])
 

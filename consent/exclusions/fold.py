@@ -10,6 +10,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from consent.exclusions.facts import Row, in_order
+from consent.rules.guards import Guards
+from consent.rules.lifecycle import Hold
 from consent.rules.purposes import bits_of
 from consent.rules.standings import Facts, Terms, terms
 from consentkit.scopes import AUDIENCES, SCOPES, scope
@@ -36,9 +38,8 @@ class Folded:
     statements: dict[str, list[str]] = field(default_factory=dict)
     parents: dict[str, list[UUID]] = field(default_factory=dict)
     fingerprinted: bool = False
-    revoked: bool = False
     erased: bool = False
-    cases: set[str] = field(default_factory=set)
+    cases: dict[str, Hold] = field(default_factory=dict)
     withdrawn: dict[str, int] = field(default_factory=dict)
     granted: dict[str, list[int | None]] = field(default_factory=dict)
     denied: int = 0
@@ -55,10 +56,14 @@ def fold(acts: Iterable[Opened]) -> dict[UUID, Folded]:
     """By image, what is known after these acts; `row` and `act` are the standing."""
     known: dict[UUID, Folded] = {}
     children: dict[UUID, set[UUID]] = {}
+    guards = Guards()
     for opened in acts:
         touched = {UUID(item["image"]) for item in opened.items if "image" in item}
         for item in opened.items:
+            guards.hear(item)
             _apply(item, known, children)
+            if item["what"] == "submitted":
+                _watched(guards, known[UUID(item["image"])])
         reached = _with_descendants(touched, children)
         for image in in_order({image: known[image].sources & reached for image in reached}):
             _restate(known, image, opened.act)
@@ -99,22 +104,23 @@ def _signal_lifted(item: Mapping[str, Any], image: Folded) -> None:
     image.lifted |= item["lifted"]
 
 
-def _restricted(item: Mapping[str, Any], image: Folded) -> None:
-    image.cases.add(item["case"])
-
-
-def _lifted(item: Mapping[str, Any], image: Folded) -> None:
-    image.cases.discard(item["case"])
+def _held(item: Mapping[str, Any], image: Folded) -> None:
+    image.cases[item["case"]] = Hold(item["what"])
 
 
 def _revoked(item: Mapping[str, Any], image: Folded) -> None:
-    image.cases.discard(item["case"])
-    image.revoked = True
+    _held(item, image)
     image.granted = {}
 
 
+def _watched(guards: Guards, image: Folded) -> None:
+    """A case that lists the image already holds it as it does."""
+    for case, hold in guards.holds(image.sha256.hex()):
+        image.cases.setdefault(case, hold)
+
+
 def _nothing(_item: Mapping[str, Any], _image: Folded) -> None:
-    """Rejected: what was read for somebody else stays read. Noted: a case lists it, and nothing else."""
+    """Rejected: what was read for somebody else stays read."""
 
 
 @lru_cache(maxsize=1024)
@@ -149,10 +155,10 @@ APPLY: Final[Mapping[str, Callable[[Mapping[str, Any], Folded], None]]] = {
     "rejected": _nothing,
     "granted": _granted,
     "withdrawn": _withdrawn,
-    "restricted": _restricted,
-    "lifted": _lifted,
+    "restricted": _held,
+    "lifted": _held,
+    "noted": _held,
     "revoked": _revoked,
-    "noted": _nothing,
     "signal_lifted": _signal_lifted,
 }
 
@@ -182,8 +188,8 @@ def _terms(known: dict[UUID, Folded], image: Folded) -> Terms:
         Facts(
             fingerprinted=image.fingerprinted,
             erased=image.erased,
-            revoked=image.revoked,
-            restricted=bool(image.cases),
+            revoked=Hold.REVOKED in image.cases.values(),
+            restricted=Hold.RESTRICTED in image.cases.values(),
             everyone_confirmed=all(image.statements.values()) and bool(shown) and not shown & {"invited", "unknown"},
             withdrawn=withdrawn,
             granted=tuple(tuple(image.granted.get(p, [None] * SCOPES)) for p in sorted(shown - {"invited", "unknown"})),

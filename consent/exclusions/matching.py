@@ -1,4 +1,5 @@
-"""The index of protected images: one in each process, brought up to date by whoever asks.
+"""The index of protected images, and of pictures that cases watch for: one in each process, brought up to date by
+whoever asks.
 
 Rows are added by their numbers, which are given in the order of commits (`consent.models.protections`), so none is left
 out. The index may hold more than an answer's transaction sees, and images that are protected no longer: whoever finds
@@ -22,8 +23,8 @@ from consentkit.matching.resident import Match, Resident
 PAGE: Final = 500  # rows of 26 kB read together
 
 CHANGED: Final = """
-    SELECT serial, image_id, collection_id, views
-    FROM consent_protection JOIN registry_image image ON image.id = image_id
+    SELECT serial, coalesce(image_id, case_id), collection_id, views
+    FROM consent_protection LEFT JOIN registry_image image ON image.id = image_id
     WHERE version = %(version)s AND serial > %(seen)s ORDER BY serial LIMIT %(limit)s
 """
 # Rows of this version that came since or wait; and, while there are several versions, images that only another has.
@@ -56,12 +57,12 @@ class Index:
         self._version = version
         self._turn = threading.Lock()
         self.seen = 0
-        self._images: set[UUID] = set()
-        self._residents: dict[UUID, Resident[UUID]] = {}
-        self._counts = Counter[UUID]()
+        self._keys: set[UUID] = set()
+        self._residents: dict[UUID | None, Resident[UUID]] = {}
+        self._counts = Counter[UUID | None]()
 
-    def matches(self, asking: Views, *, collection: UUID) -> list[Match[UUID]]:
-        """Images of the collection that an asking picture matches, nearest first."""
+    def matches(self, asking: Views, *, collection: UUID | None) -> list[Match[UUID]]:
+        """Images of the collection that an asking picture matches, nearest first; None: cases whose picture it does."""
         resident = self._residents.get(collection)
         return resident.matches(asking) if resident else []
 
@@ -73,21 +74,21 @@ class Index:
         """Add what this transaction sees and no earlier one saw, up to number `seen`. One thread reads at a time."""
         with self._turn:
             while rows := self._changed():
-                for serial, image, collection, views in rows:
-                    self._add(image, collection, views_of(views))
+                for serial, key, collection, views in rows:
+                    self._add(key, collection, views_of(views))
                     self.seen = serial
 
-    def _changed(self) -> list[tuple[int, UUID, UUID, bytes]]:
+    def _changed(self) -> list[tuple[int, UUID, UUID | None, bytes]]:
         with connection.cursor() as cursor:
             cursor.execute(CHANGED, {"version": self._version, "seen": self.seen, "limit": PAGE})
-            found: list[tuple[int, UUID, UUID, bytes]] = cursor.fetchall()
+            found: list[tuple[int, UUID, UUID | None, bytes]] = cursor.fetchall()
         return found
 
-    def _add(self, image: UUID, collection: UUID, views: Views) -> None:
+    def _add(self, key: UUID, collection: UUID | None, views: Views) -> None:
         """Protected anew, an image has the views that it had."""
-        if image not in self._images:
-            self._images.add(image)
-            self._residents.setdefault(collection, Resident()).add(image, views)
+        if key not in self._keys:
+            self._keys.add(key)
+            self._residents.setdefault(collection, Resident()).add(key, views)
             self._counts[collection] += 1  # last: what is counted is searched
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from consent.exclusions.facts import Row, rows, stored_terms
+from consent.exclusions.guarding import guard
 from consent.exclusions.protecting import await_views
 from consent.models import Standing
 from consent.rules.reasons import wire
@@ -30,6 +31,7 @@ UPDATE: Final = """
 
 def project(act: Act, items: Sequence[Item]) -> None:
     """Restate the images that the items touch, and what was derived from them. Images are locked by the act."""
+    guard(act, items)
     touched = {item.image for item in items if item.image is not None}
     if touched:
         restate(act.id, with_descendants(touched))

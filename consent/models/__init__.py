@@ -9,6 +9,7 @@ from consent.models.notices import Notice
 from consent.models.notifications import Notification, NotificationImage
 from consent.models.pipelines import Pipeline
 from consent.models.protections import Protection
+from consent.models.requests import Request
 from consent.models.snapshots import Snapshot
 from consent.models.standings import FeedTotal, Standing
 from consent.models.webhooks import Webhook
@@ -31,6 +32,7 @@ __all__ = [
     "NotificationImage",
     "Pipeline",
     "Protection",
+    "Request",
     "Snapshot",
     "Standing",
     "Unfolded",

@@ -11,7 +11,11 @@ KINDS = ("request", "copy", "statements")
 
 
 class Case(models.Model):
-    """A request by somebody without an account, a copy of a protected image, or two people's statements about one."""
+    """A request by somebody without an account, a copy of a protected image, or two people's statements about one.
+
+    `sha256`: the bytes that it watches for, null where it is about no bytes of its own. `claimant`: by whom its
+    allowance is counted; empty where it has none (`consent.acts.reaching`).
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     reference = models.CharField(max_length=16, unique=True)
@@ -20,7 +24,9 @@ class Case(models.Model):
     state = models.CharField(max_length=16, default=CaseState.ACKNOWLEDGED)
     search = models.CharField(max_length=16, default=Search.NONE)
     contact = models.CharField(max_length=254, blank=True)
+    claimant = models.CharField(max_length=254, blank=True)
     asked = models.CharField(max_length=80, help_text="the digest or image number asked about")
+    sha256 = models.BinaryField(max_length=32, null=True)
     opened_at = models.DateTimeField()
     due_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True)
@@ -36,6 +42,8 @@ class Case(models.Model):
         indexes = [
             models.Index(fields=["state", "due_at"], name="case_queue"),
             models.Index(fields=["opened_at"], condition=models.Q(search=Search.WAITING), name="case_searches"),
+            models.Index(fields=["sha256"], name="case_guard"),
+            models.Index(fields=["claimant", "state"], name="case_claimant"),
         ]
 
 
@@ -43,13 +51,15 @@ class CaseImage(models.Model):
     """What a case does to one image: restricted while open, then lifted or revoked; or only noted.
 
     `of`: the protected image that it looks like, null where that is the asker's picture or it was named exactly.
-    `distance` (bits) and `likeness` (-1 to 1) are null where nobody measured.
+    `distance` (bits) and `likeness` (-1 to 1) are null where nobody measured. `in_use`: some use of it was permitted
+    when it was restricted, so that it counts against the allowance.
     """
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="images")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="case_images")
     hold = models.CharField(max_length=16, default=Hold.RESTRICTED)
     held_at = models.DateTimeField()
+    in_use = models.BooleanField(default=False)
     of = models.ForeignKey(Image, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
     distance = models.SmallIntegerField(null=True)
     alteration = models.CharField(max_length=32, blank=True)

@@ -1,4 +1,4 @@
-"""Protections: images whose copies are looked for, with the views by which they are found."""
+"""Protections: pictures whose copies are looked for, with the views by which they are found."""
 
 from uuid import UUID
 
@@ -6,6 +6,7 @@ from django.db import connection, models, transaction
 from django.db.models import Q
 
 from consent.errors import UnknownVersion
+from consent.models.cases import Case
 from consentkit.fingerprints.views import VERSION
 from registry.models import Image
 
@@ -27,11 +28,15 @@ class ProtectionQuerySet(models.QuerySet["Protection"]):
 class Protection(models.Model):
     """An image that was protected once, and its views of one version. Whether it still is, its standing says.
 
+    Or the picture that came with a request, for which its case watches: then `case` stands in the place of `image`, and
+    the case's state says whether it still does.
+
     `serial` numbers the moments at which views were stored, in the order of commits; it never comes again. An image
     that becomes protected anew loses views and serial, and waits like a new one.
     """
 
-    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="protections", db_index=False)
+    image = models.ForeignKey(Image, null=True, on_delete=models.PROTECT, related_name="protections", db_index=False)
+    case = models.ForeignKey(Case, null=True, on_delete=models.PROTECT, related_name="protections", db_index=False)
     version = models.SmallIntegerField(help_text="of the views")
     views = models.BinaryField(null=True)
     serial = models.BigIntegerField(null=True, unique=True)
@@ -39,11 +44,17 @@ class Protection(models.Model):
 
     objects = ProtectionQuerySet.as_manager()
 
-    image_id: UUID
+    image_id: UUID | None
+    case_id: UUID | None
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["version", "image"], name="protection_once"),
+            models.UniqueConstraint(fields=["version", "case"], name="protection_of_case_once"),
+            models.CheckConstraint(
+                condition=Q(image=None, case__isnull=False) | Q(image__isnull=False, case=None),
+                name="protection_is_of_one",
+            ),
             models.CheckConstraint(
                 condition=Q(views=None, serial=None) | Q(views__isnull=False, serial__isnull=False),
                 name="protection_is_numbered",

@@ -82,9 +82,10 @@ def open_case_ids(ids: Iterable[UUID]) -> set[UUID]:
     return set(found.values_list("id", flat=True))
 
 
-def let_go(image: UUID) -> set[UUID]:
-    """The protected images of which a steward has decided that this one is no copy."""
-    said = CaseImage.objects.filter(image=image, hold=Hold.LIFTED, of__isnull=False)
+def let_go(image: UUID) -> set[UUID | None]:
+    """The protected images of which a steward has decided that this one is no copy; None: pictures of requests that
+    were accepted."""
+    said = CaseImage.objects.filter(image=image, hold=Hold.LIFTED).exclude(case__kind="request", of=None)
     return set(said.values_list("of", flat=True))
 
 

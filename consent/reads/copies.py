@@ -3,7 +3,7 @@
 Nobody outside the desk is told what these find.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -11,8 +11,9 @@ from uuid import UUID
 from django.db import connection
 
 from consent.exclusions import matching
-from consent.models import Pipeline, Protection, Standing
+from consent.models import Case, Pipeline, Protection, Standing
 from consent.models.protections import wait_for_registrations
+from consent.rules.lifecycle import GUARDS, CaseState
 from consent.rules.likeness import Likeness, Sighting
 from consent.rules.pictures import pixels, views_of
 from consent.rules.reasons import PROTECTING
@@ -21,6 +22,7 @@ from consentkit.fingerprints.pixels import CONFIRMED, likeness
 from consentkit.fingerprints.preparation import Pixels
 from consentkit.fingerprints.views import VERSION, Views, asked, protected
 from consentkit.matching.alteration import alteration
+from consentkit.matching.resident import Match
 from consentkit.matching.rule import Near
 from consentkit.matching.sought import Sought
 from consentkit.scopes import scope
@@ -68,25 +70,36 @@ DEPOSITED: Final = """
 
 @dataclass(frozen=True)
 class Looked:
-    """What an upload looks like, the nearest first, and the newest protection that the search knew."""
+    """What an upload looks like, the nearest first, and the newest protection that the search knew.
+
+    `found`: protected images, or what an accepted request was about (`of` None). `asked`: by open case, the picture
+    that it is about.
+    """
 
     found: tuple[Likeness, ...]
+    asked: Mapping[UUID, Likeness]
     seen: int
 
 
 def protected_copies(small: bytes, *, image: UUID) -> Looked:
-    """Protected images of others in the same collection that an uploaded one looks like."""
+    """Protected images of others in the same collection, and pictures asked about, that an uploaded one looks like."""
     new, picture = Image.objects.get(id=image), pixels(small)
     with at_one_size():
         seen = Protection.objects.all().latest_serial()
-        near = matching.current(VERSION).matches(asked(picture), collection=new.collection_id)
+        index = matching.current(VERSION)
+        near = index.matches(asked(picture), collection=new.collection_id)
         protecting = _protecting({match.key for match in near}, new)
+        watching = index.matches(asked(picture), collection=None)
+        states = _watching({match.key for match in watching}, image)
     found = [
         _confirmed(picture, _small(match.key), near=match.near, image=image, of=match.key)
         for match in near
         if match.key in protecting
     ]
-    return Looked(tuple(each for each in found if each), seen)
+    alike = [(match.key, _like_asked(picture, match, image)) for match in watching if match.key in states]
+    opened = {case: each for case, each in alike if each and states[case] == CaseState.ACKNOWLEDGED}
+    accepted = [each for case, each in alike if states[case] == CaseState.FULFILLED]
+    return Looked(tuple(each for each in (*found, *accepted) if each), opened, seen)
 
 
 def registered_copies(small: bytes, *, of: UUID | None = None) -> tuple[Likeness, ...]:
@@ -121,6 +134,20 @@ def _protecting(images: set[UUID], new: Image) -> set[UUID]:
     with connection.cursor() as cursor:
         cursor.execute(PROTECTED, said)
         return {image for (image,) in cursor.fetchall()}
+
+
+def _watching(cases: set[UUID], image: UUID) -> dict[UUID, str]:
+    """Those of these cases that watch for their picture and do not list the image, with their states."""
+    found = Case.objects.filter(id__in=cases, state__in=GUARDS).exclude(images__image=image)
+    return dict(found.values_list("id", "state"))
+
+
+def _like_asked(picture: Pixels | None, match: Match[UUID], image: UUID) -> Likeness | None:
+    """The asker's picture goes with the decision; then the views alone say that something is like it."""
+    kept = originals.asked_small(match.key)
+    if not kept.exists():
+        return Likeness(image, None, match.near.distance, alteration(match.near), None)
+    return _confirmed(picture, pixels(kept.read_bytes()), near=match.near, image=image, of=None)
 
 
 def _concerned(image: UUID) -> list[int]:

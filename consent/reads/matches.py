@@ -60,11 +60,12 @@ class Matched:
     compared: int
     protected: int
     pictures: tuple[PictureMatches, ...]
+    doubted: bool = False
 
     @property
     def complete(self) -> bool:
-        """Whether every protected image was compared."""
-        return self.compared == self.protected
+        """Whether every protected image was compared, and the log is not in doubt about which those are."""
+        return self.compared == self.protected and not self.doubted
 
     @property
     def images(self) -> bytes:

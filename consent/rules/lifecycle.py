@@ -31,28 +31,34 @@ class CaseState(StrEnum):
     """States of a case: `dpv:hasStatus` of a `dpv:RightExerciseActivity`."""
 
     ACKNOWLEDGED = "acknowledged"  # a steward moves next
-    FULFILLED = "fulfilled"  # nobody
-    REJECTED = "rejected"  # nobody
+    FULFILLED = "fulfilled"  # nobody, unless a steward takes the decision back
+    REJECTED = "rejected"  # nobody, unless a steward takes the decision back
 
 
 class CaseMove(StrEnum):
-    """How a steward closes a case."""
+    """What a steward does to a case."""
 
     ACCEPT = "accept"
     REJECT = "reject"
+    REOPEN = "reopen"  # take a decision back
 
 
 CASE_MOVES: Final = {
     (CaseState.ACKNOWLEDGED, CaseMove.ACCEPT): CaseState.FULFILLED,
     (CaseState.ACKNOWLEDGED, CaseMove.REJECT): CaseState.REJECTED,
+    (CaseState.FULFILLED, CaseMove.REOPEN): CaseState.ACKNOWLEDGED,
+    (CaseState.REJECTED, CaseMove.REOPEN): CaseState.ACKNOWLEDGED,
 }
+DECISIONS: Final = (CaseMove.ACCEPT, CaseMove.REJECT)
+GUARDS: Final = (CaseState.ACKNOWLEDGED, CaseState.FULFILLED)
+"""States in which a case watches for the picture that it is about."""
 
 
 class Hold(StrEnum):
     """What a case does to one image."""
 
     RESTRICTED = "restricted"
-    NOTED = "noted"  # past the claimant's reach: listed for the steward, and nothing else
+    NOTED = "noted"  # past the allowance: listed for the steward, and restricted as the allowance renews
     LIFTED = "lifted"
     REVOKED = "revoked"
 
@@ -78,8 +84,13 @@ def case_after(state: CaseState, move: CaseMove) -> CaseState:
     """Raises MoveRefused where the table has no such move."""
     try:
         return CASE_MOVES[state, move]
-    except KeyError:  # a decided case stays decided
+    except KeyError:  # what is decided is taken back before it is decided anew
         raise MoveRefused(f"a case that is {state} cannot {move}") from None
+
+
+def guarding(state: CaseState) -> "Hold":
+    """What a case in a guarding state does to an image with the bytes that it is about."""
+    return Hold.REVOKED if state == CaseState.FULFILLED else Hold.RESTRICTED
 
 
 HOLD_MOVES: Final = {
@@ -87,6 +98,9 @@ HOLD_MOVES: Final = {
     (Hold.RESTRICTED, CaseMove.REJECT): Hold.LIFTED,
     (Hold.NOTED, CaseMove.ACCEPT): Hold.REVOKED,
     (Hold.NOTED, CaseMove.REJECT): Hold.NOTED,
+    (Hold.REVOKED, CaseMove.REOPEN): Hold.RESTRICTED,
+    (Hold.LIFTED, CaseMove.REOPEN): Hold.RESTRICTED,
+    (Hold.NOTED, CaseMove.REOPEN): Hold.NOTED,
 }
 
 

@@ -10,14 +10,14 @@ class Likeness:
     """`image` looks like `of` (None: a picture that somebody asks about), and is what a case would restrict.
 
     `distance`: bits of 248 in the nearest views; `alteration`: a word for what was done; `likeness`: -1 to 1, of the
-    pixels.
+    pixels; None where only one of the two pictures is kept.
     """
 
     image: UUID
     of: UUID | None
     distance: int
     alteration: str
-    likeness: float
+    likeness: float | None
 
 
 def first_of_each(likenesses: Iterable[Likeness]) -> dict[UUID, Likeness]:

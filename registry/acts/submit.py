@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from consentkit.entries import Kind
 from registry.acts.statements import Statement, depict, derive, item, lock, stricter
@@ -52,7 +52,7 @@ def submit(person: UUID, *, brought: Bytes, statement: Statement, at: datetime) 
     """
     Person.objects.locked(person)
     collection = Collection.objects.only_one(statement.collection)
-    _one_at_a_time(brought.sha256)
+    Image.objects.lock_bytes(brought.sha256)  # of two who bring the same bytes at the same moment, one is first
     known = Image.objects.filter(collection=collection, sha256=brought.sha256).values_list("id", flat=True).first()
     lock(person, known, statement.derived_from)
     earlier = Bringing.objects.filter(image=known, person=person).first() if known else None
@@ -68,12 +68,6 @@ def submit(person: UUID, *, brought: Bytes, statement: Statement, at: datetime) 
     derive(bringing, statement.derived_from)
     record(act, [item("submitted", image, person, statement.subjects, statement.derived_from)])
     return Submitted(image.id, brought.sha256, ImageState.SUBMITTED, created=True, changed=True, stored=known is None)
-
-
-def _one_at_a_time(sha256: bytes) -> None:
-    """Two who bring the same bytes at the same moment queue here, so that one of them is first."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(sha256[:8], "big", signed=True)])
 
 
 def _image(known: UUID | None, collection: UUID, brought: Bytes, at: datetime) -> Image:

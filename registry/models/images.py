@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID, uuid4
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Exists, F, OuterRef, Q
 
 from registry.models.bulk import ask, uuid_array
@@ -56,6 +56,13 @@ class ImageQuerySet(models.QuerySet["Image"]):
             if set(found) <= set(locked):
                 return
             ask("ROLLBACK TO SAVEPOINT unlocked", {})
+
+    def lock_bytes(self, *digests: bytes) -> None:
+        """For the rest of this transaction, whoever brings these bytes, or watches for them, comes one by one."""
+        keys = sorted(int.from_bytes(sha256[:8], "big", signed=True) for sha256 in digests)
+        with connection.cursor() as cursor:
+            for key in keys:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
     def of(self, person: UUID) -> "ImageQuerySet":
         """A person's images: those they brought, and those they are confirmed to be shown in."""

@@ -202,7 +202,7 @@ class Matches(PipelineDoor):
             deposit(self.asker.serial, version=asked.version, pictures=_by_key(asked.pictures), at=self.at)
         found = match(self.asker, purpose=asked.purpose, version=asked.version, pictures=packed)
         if stopped(self.at):  # law 11: a log that went back has forgotten what it protected
-            found = replace(found, complete=False)
+            found = replace(found, doubted=True)
         telling = Telling(How.MATCH, (asked.purpose,), self.asker.audience, found.size)
         disclose_images(self.asker.serial, telling=telling, images=found.images, at=self.at)
         return answer(_rendered(asked, found))

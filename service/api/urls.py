@@ -39,4 +39,6 @@ urlpatterns = [
     path("me/withdrawals", consents.Withdrawals.as_view()),
     path("me/receipts/<int:index>", consents.Receipts.as_view()),
     path("requests", requests.Requests.as_view()),
+    path("requests/<str:reference>", requests.One.as_view()),
+    path("requests/<str:reference>/proof", requests.Proof.as_view()),
 ]

@@ -11,9 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from consent.acts.resolve_case import resolve_case
+from consent.acts.resolve_case import Ruling, resolve_case
 from consent.reads.cases import Docket, case, closed_cases, open_cases
-from consent.rules.lifecycle import CaseMove, Search
+from consent.reads.claims import alarms, of_claimant
+from consent.rules.lifecycle import DECISIONS, CaseMove, Search
 from registry import originals
 from registry.errors import Refusal
 from service import previews, words
@@ -52,8 +53,10 @@ class Said:
     def faults(self, docket: Docket) -> dict[str, str]:
         faults = {}
         listed = frozenset(held.image for held in docket.images)
-        if self.move not in set(CaseMove):
+        if self.move not in DECISIONS:
             faults["move"] = _("Choose a decision.")
+        elif _looking(docket):
+            faults["pictures"] = _("We still look for copies. Decide when that is done.")
         elif docket.open and self.seen != listed:
             faults["pictures"] = _("More copies were found meanwhile. Look at them too.")
         elif self.move == CaseMove.ACCEPT and listed and not self.same:
@@ -89,7 +92,7 @@ def queue(request: HttpRequest, _steward: UUID) -> HttpResponse:
     at = timezone.now()
     rows = [_row(docket, at) for docket in open_cases()]
     overdue = sum(row["clock"].tone == "overdue" for row in rows)
-    return render(request, "desk/queue.html", {"rows": rows, "overdue": overdue})
+    return render(request, "desk/queue.html", {"rows": rows, "overdue": overdue, "alarms": alarms(at)})
 
 
 @require_safe
@@ -132,6 +135,7 @@ def _page(
         "measured": any(pair.distance is not None for pair in compared),
         "looking": _looking(docket),
         "unread": docket.open and originals.asked(docket.id).exists(),
+        "claims": of_claimant(docket.id) if docket.open else None,
         "accept": words.ACCEPT[docket.kind],
         "reject": words.REJECT[docket.kind],
         "longest": REASON,
@@ -169,9 +173,7 @@ def decide(request: HttpRequest, steward: UUID, number: UUID) -> HttpResponse:
     try:
         resolve_case(
             number,
-            move=CaseMove(said.move),
-            ground=said.ground,
-            steward=steward,
+            ruling=Ruling(CaseMove(said.move), said.ground, steward),
             at=timezone.now(),
             seen=said.seen,
             same=said.same,

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from service.desk import answers, cases, signals, statements
+from service.desk import answers, cases, claims, signals, statements
 from service.desk.signing_in import sign_in
 
 urlpatterns = [
@@ -17,6 +17,8 @@ urlpatterns = [
     path("cases/<uuid:number>/statements", statements.hear, name="desk-statements"),
     path("cases/<uuid:number>/check", cases.check, name="desk-check"),
     path("cases/<uuid:number>/decide", cases.decide, name="desk-decide"),
+    path("cases/<uuid:number>/reopen", claims.reopen, name="desk-reopen"),
+    path("cases/<uuid:number>/claimant", claims.claimant, name="desk-claimant"),
     path("cases/<uuid:number>/asked", cases.asked, name="desk-asked"),
     path("cases/<uuid:number>/file", cases.file, name="desk-file"),
     path("cases/<uuid:number>/images/<uuid:image>", cases.preview, name="desk-preview"),

@@ -1,18 +1,20 @@
-"""A picture of me is in here, and I have no account: one public page."""
+"""A picture of me is in here, and I have no account: a public page to ask, and one for the code that proves it."""
 
 from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
+from registry.errors import NotFound
 from service.limits import require_rate
 from service.problems import SLUGS, Problem
-from service.requests import NUMBER, Asking, asking, evenly, lodge
+from service.requests import NUMBER, Asking, asking, evenly, lodge, prove
 from service.uploads import DigestedFile
 
 PLACES: Final = {"sha256": "number", "image": "number", "contact": "contact"}
@@ -36,8 +38,29 @@ def request(asked: HttpRequest) -> HttpResponse:
 def _lodged(asked: HttpRequest) -> HttpResponse:
     understood = _read(asked)
     require_rate(asked, contact=understood.contact)
-    opened = lodge(understood, at=timezone.now())
-    return render(asked, "portal/request_done.html", {"reference": opened.reference}, status=202)
+    reference = lodge(
+        understood,
+        page=asked.build_absolute_uri(reverse("request-proof")),
+        signed_in=_address(asked) or None,
+        at=timezone.now(),
+    )
+    return render(asked, "portal/request_done.html", {"reference": reference}, status=202)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def proof(asked: HttpRequest) -> HttpResponse:
+    """`/requests/proof`: the code from our e-mail makes a request count, and shows later what came of it."""
+    reference, code = (asked.POST.get(name, "").strip() for name in ("reference", "code"))
+    if asked.method != "POST":
+        return render(asked, "portal/request_proof.html", {"reference": asked.GET.get("reference", "")})
+    try:
+        found = prove(reference, code=code, at=timezone.now())
+    except NotFound:
+        wrong = _("There is no request with this number and this code, or it has ended. Compare both with our e-mail.")
+        shown = {"faults": {"code": wrong}, "reference": reference}
+        return render(asked, "portal/request_proof.html", shown, status=SLUGS[NotFound.slug][0])
+    return render(asked, "portal/request_progress.html", {"found": found})
 
 
 def _read(asked: HttpRequest) -> Asking:

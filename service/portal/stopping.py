@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from consent.acts.withdraw import Withdrawing, withdraw
+from consent.reads.claims import copies
 from consent.reads.pictures import last_withdrawal, pictures
 from consent.reads.pipelines import Reach, reach
 from consentkit.scopes import PURPOSES
@@ -79,6 +80,7 @@ def done(request: HttpRequest, person: UUID) -> HttpResponse:
         "updated": words.updated(spread.synced, spread.pipelines),
         "reach": spread,
         "waiting": spread.synced < spread.pipelines,
+        "copies": copies(person),
     }
     return render(request, "portal/stop_done.html", shown)
 

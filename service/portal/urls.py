@@ -45,6 +45,7 @@ urlpatterns = [
     path("stop/done", stopping.done, name="stop-done"),
     path("receipts/<int:index>", receipts.receipt, name="receipt"),
     path("requests/new", requesting.request, name="request"),
+    path("requests/proof", requesting.proof, name="request-proof"),
     # Before allauth's own: one page is the way in, whether somebody was here before or not.
     path("accounts/login/", one_way_in),
     path("accounts/login/code/", signing_in.Address.as_view()),

@@ -2,8 +2,11 @@
 
 import gc
 import hashlib
+import os
 import re
+import socket
 import time
+from datetime import timedelta
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -13,22 +16,32 @@ from uuid import UUID
 import jsonschema
 import pytest
 from django.conf import settings
+from django.core import mail
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
+from pytest_django import Settings
 
+from consent.acts.prove import end_unproven, known
 from consent.models import Case
+from consent.models.requests import GUESSES, TERM
+from consent.reads.cases import open_cases, waiting_searches
+from consent.rules.lifecycle import CaseMove
 from consentkit import merkle, tiles
 from consentkit.checkpoints import open_checkpoint
 from registry import originals
-from registry.errors import Refusal
+from registry.acts.open_account import open_account
+from registry.errors import NotFound, Refusal
+from registry.log.recorder import head_size
 from registry.log.signer import verifier
 from service import limits
 from service.explanations import EXPLANATIONS
+from service.leftovers import remove_answered
 from service.nudge import nudger
 from service.problems import SLUGS
 from tests.api.conftest import Doors, slug
 from tests.drawn import PNG, file, header, jpeg, listed, png, portrait
-from tests.world import World, digest_of
+from tests.world import World, digest_of, reason
 
 BEAT = 0.25
 BYTES, OTHER = jpeg(1), jpeg(2)
@@ -84,6 +97,21 @@ def request(doors: Doors, **form: Any) -> Any:
     return doors.client.post("/api/v1/requests", form)
 
 
+def codes(reference: str) -> list[str]:
+    """The codes in the letters about a request."""
+    letters = [letter.body for letter in mail.outbox if reference in letter.subject]
+    return [found for letter in letters for found in re.findall(r"code: ([A-Z2-9]{8})", letter)]
+
+
+def prove(doors: Doors, reference: str, *, code: str | None = None) -> Any:
+    typed = {"code": codes(reference)[0] if code is None else code}
+    return doors.client.post(f"/api/v1/requests/{reference}/proof", typed, content_type="application/json")
+
+
+def read(doors: Doors, reference: str, *, code: str) -> Any:
+    return doors.client.get(f"/api/v1/requests/{reference}", headers={"Authorization": f"Bearer {code}"})
+
+
 def test_a_hit_and_a_miss_are_one_answer(world: World, doors: Doors) -> None:
     image = world.image(world.person("ines"), content=BYTES)
     hits = [
@@ -97,7 +125,7 @@ def test_a_hit_and_a_miss_are_one_answer(world: World, doors: Doors) -> None:
         {"file": SimpleUploadedFile("x", OTHER)},
     ]
     request(doors, contact="warm@example.org", sha256="0" * 64)
-    said = set()
+    said, proven, proofs = set(), set(), []
     for form in hits + misses:
         began = time.monotonic()
         answer = request(doors, contact="Who@Example.org", **form)
@@ -106,31 +134,157 @@ def test_a_hit_and_a_miss_are_one_answer(world: World, doors: Doors) -> None:
         said.add((answer.status_code, answer.content.replace(reference.encode(), b""), f"{answer.headers}"))
         assert len(reference) == 14
         assert lasted >= BEAT
+        assert len(codes(reference)) == 1
+        proofs.append(prove(doors, reference))
+        progress = proofs[-1].json() | {"reference": "", "asked_at": "", "due_at": ""}
+        proven.add((proofs[-1].status_code, f"{progress}", len(proofs[-1].content)))
     assert [(status, body) for status, body, _ in said] == [(202, b'{"reference": ""}')]
+    assert [status for status, _, _ in proven] == [200]
     assert Case.objects.filter(contact="who@example.org").count() == 6
     key = doors.key()
     assert doors.decisions(key, image) == [("excluded", "wait")]
+
+
+def test_before_its_code_is_entered_a_request_does_nothing(world: World, doors: Doors) -> None:
+    """It is in no queue, and nobody else's code, or a guessed one, makes it count."""
+    image = world.image(world.person("ines"), content=BYTES)
+    size = head_size()
+    first, second = (
+        request(doors, contact="who@example.org", file=SimpleUploadedFile("x", BYTES)).json()["reference"]
+        for _ in range(2)
+    )
+    assert (reason(image), open_cases(), head_size(), waiting_searches(9)) == ("no_grant", [], size, [])
+    for code in ("", "AAAAAAAA", codes(second)[0]):
+        refused = prove(doors, first, code=code)
+        assert (refused.status_code, slug(refused)) == (404, "not-found")
+        assert read(doors, first, code=code).content == refused.content
+    assert prove(doors, "AAAA-AAAA-AAAA", code=codes(first)[0]).content == refused.content
+    assert (reason(image), open_cases(), head_size()) == ("no_grant", [], size)
+    assert read(doors, first, code=codes(first)[0]).json()["state"] == "unproven"
+    typed = f" {codes(first)[0][:4].lower()}-{codes(first)[0][4:]} "
+    assert prove(doors, first, code=typed).json()["state"] == "open"
+    assert reason(image) == "restricted"
+    assert [docket.reference for docket in open_cases()] == [first]
+    assert waiting_searches(9) == [open_cases()[0].id]
+    entered = head_size()
+    assert prove(doors, first).status_code == 200
+    assert head_size() == entered, "entered twice, it counts once"
+
+
+def test_a_request_is_read_with_its_code(world: World, doors: Doors) -> None:
+    """State, clock and outcome; the same for a hit and a miss."""
+    image = world.image(world.person("ines"), content=BYTES)
+    told = []
+    for digest in (digest_of(image).hex(), "0" * 64):
+        reference = request(doors, contact="who@example.org", sha256=digest).json()["reference"]
+        prove(doors, reference)
+        (code,) = codes(reference)
+        said = [read(doors, reference, code=code).json()]
+        world.resolve(Case.objects.get(reference=reference).id, CaseMove.REJECT)
+        said.append(read(doors, reference, code=code).json())
+        told.append([{name: each[name] for name in ("state", "outcome")} for each in said])
+        assert set(said[0]) == {"reference", "state", "outcome", "asked_at", "due_at"}
+    assert told[0] == told[1]
+    assert told[0] == [{"state": "open", "outcome": None}, {"state": "decided", "outcome": "rejected"}]
+
+
+def test_wrong_codes_run_out(doors: Doors) -> None:
+    reference = request(doors, contact="who@example.org", sha256="0" * 64).json()["reference"]
+    for _ in range(GUESSES - 1):
+        prove(doors, reference, code="AAAAAAAA")
+    assert read(doors, reference, code=codes(reference)[0]).status_code == 200, "right ones use up nothing"
+    prove(doors, reference, code="AAAAAAAA")
+    assert prove(doors, reference).status_code == 404
+    assert open_cases() == []
+
+
+def test_a_request_that_nobody_proves_ends(doors: Doors) -> None:
+    reference = request(doors, contact="who@example.org", file=SimpleUploadedFile("x", BYTES)).json()["reference"]
+    for path in files():
+        os.utime(path, (0, 0))
+    assert remove_answered(timezone.now() + timedelta(hours=2)) == 0, "its picture is kept for as long"
+    assert end_unproven(at=timezone.now() + TERM - timedelta(minutes=1)) == 0
+    with pytest.raises(NotFound):
+        known(reference, code=codes(reference)[0], at=timezone.now() + TERM + timedelta(minutes=1))
+    assert end_unproven(at=timezone.now() + TERM + timedelta(minutes=1)) == 1
+    assert prove(doors, reference).status_code == 404
+
+
+@pytest.mark.parametrize("how", ["a folder", "a server that does not answer"])
+def test_where_no_mail_can_go_out_a_request_counts_at_once(
+    world: World, doors: Doors, settings: Settings, tmp_path: Path, how: str
+) -> None:
+    """Law 14: missing mail keeps nobody from stopping. But it spends nothing of the address's allowance."""
+    image = world.image(world.person("ines"), content=BYTES)
+    if how == "a folder":
+        settings.EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+        settings.EMAIL_FILE_PATH = str(tmp_path / "mail")
+    else:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", closed_port()
+    answer = request(doors, contact="who@example.org", sha256=digest_of(image).hex())
+    assert (answer.status_code, reason(image)) == (202, "restricted")
+    case = Case.objects.get(reference=answer.json()["reference"])
+    assert case.claimant == str(case.id)
+    if how == "a folder":
+        letters = "".join(path.read_text() for path in Path(settings.EMAIL_FILE_PATH).iterdir())
+        (code,) = re.findall(r"code: ([A-Z2-9]{8})", letters)
+        prove(doors, case.reference, code=code)
+        assert Case.objects.get(id=case.id).claimant == "who@example.org"
+
+
+def closed_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def test_the_page_takes_the_code(world: World, doors: Doors) -> None:
+    image = world.image(world.person("ines"), content=BYTES)
+    form = {"contact": "who@example.org", "number": digest_of(image).hex()}
+    page = doors.client.post("/requests/new", form)
+    (reference,) = re.findall(rb"<b>([0-9A-Z-]{14})</b>", page.content)
+    typed = {"reference": reference.decode(), "code": "AAAAAAAA"}
+    assert doors.client.get("/requests/proof").status_code == 200
+    assert doors.client.post("/requests/proof", typed).status_code == 404
+    assert reason(image) == "no_grant"
+    shown = doors.client.post("/requests/proof", typed | {"code": codes(reference.decode())[0]})
+    assert (shown.status_code, reason(image)) == (200, "restricted")
+    assert "Your request counts" in shown.content.decode()
+
+
+def test_whoever_is_signed_in_with_the_address_has_proven_it(world: World, doors: Doors) -> None:
+    """With another address they have not."""
+    account = open_account("who@example.org")
+    doors.client.force_login(account)
+    image = world.image(world.person("ines"), content=BYTES)
+    form = {"number": digest_of(image).hex()}
+    doors.client.post("/requests/new", form | {"contact": "other@example.org"})
+    assert (reason(image), open_cases()) == ("no_grant", [])
+    doors.client.post("/requests/new", form | {"contact": "Who@example.org"})
+    assert (reason(image), Case.objects.get().claimant) == ("restricted", "who@example.org")
 
 
 def test_the_page_says_one_thing_for_hit_and_miss(world: World, doors: Doors) -> None:
     world.image(world.person("ines"), content=BYTES)
     said = set()
     for content in (BYTES, OTHER):
-        before = set(Case.objects.values_list("reference", flat=True))
         form = {"contact": "who@example.org", "file": SimpleUploadedFile("x", content)}
         answer = doors.client.post("/requests/new", form)
-        (reference,) = set(Case.objects.values_list("reference", flat=True)) - before
-        page = re.sub(rb'nonce="[^"]*"', b"", answer.content.replace(reference.encode(), b""))
+        (reference,) = re.findall(rb"<b>([0-9A-Z-]{14})</b>", answer.content)
+        page = re.sub(rb'nonce="[^"]*"', b"", answer.content.replace(reference, b""))
+        page = re.sub(rb'name="csrfmiddlewaretoken" value="[^"]*"', b"", page)
         said.add((answer.status_code, page, frozenset(answer.headers)))
     assert [status for status, _, _ in said] == [202]
 
 
 def test_the_picture_is_kept_for_the_search_and_nothing_else_is(world: World, doors: Doors) -> None:
     answer = request(doors, contact="who@example.org", file=SimpleUploadedFile("x", BYTES))
+    prove(doors, answer.json()["reference"])
     case = Case.objects.get(reference=answer.json()["reference"])
     assert case.search == "waiting"
     assert originals.asked(case.id).read_bytes() == BYTES
-    request(doors, contact="who@example.org", sha256="0" * 64)
+    prove(doors, request(doors, contact="who@example.org", sha256="0" * 64).json()["reference"])
     assert Case.objects.get(asked="0" * 64).search == "none"
     assert files() == [originals.asked(case.id)]
 
@@ -145,9 +299,11 @@ def test_a_request_tells_the_workers_whatever_was_hit(
     world.image(world.person("ines"), content=BYTES)
     for number, content in enumerate((BYTES, OTHER), start=1):
         told.clear()
-        request(doors, contact="who@example.org", file=SimpleUploadedFile("x", content))
+        answer = request(doors, contact="who@example.org", file=SimpleUploadedFile("x", content))
+        assert told == []
+        prove(doors, answer.json()["reference"])
         assert told == [f"protect {number}", f"search {number}"]
-    request(doors, contact="who@example.org", sha256="0" * 64)
+    prove(doors, request(doors, contact="who@example.org", sha256="0" * 64).json()["reference"])
     assert told[2:] == ["protect 3"]
 
 
@@ -256,6 +412,8 @@ def test_the_description_is_whole(doors: Doors) -> None:
         "/api/v1/notifications/{notification}/images",
         "/api/v1/notifications/{notification}/outcome",
         "/api/v1/requests",
+        "/api/v1/requests/{reference}",
+        "/api/v1/requests/{reference}/proof",
         "/api/v1/snapshot",
         "/api/v1/snapshot/parts/{sha256}",
     }

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from consent.acts.publish_snapshot import publish_snapshot
-from consent.exclusions import columnar, merging, parts, snapshots
+from consent.exclusions import allowances, columnar, merging, parts, snapshots
 from consent.exclusions.feed import Feed, totals
 from consent.exclusions.snapshots import Offer
 from consentkit.closes import Part
@@ -50,6 +50,13 @@ def kept(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
 
     monkeypatch.setattr(snapshots, "read_from_database", counted)
     return found
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> int:
+    """The allowance of a claimant's day is 3, so that it takes few pictures to use it up."""
+    monkeypatch.setattr(allowances, "REACH", 3)
+    return 3
 
 
 def path(part: Part) -> Path:

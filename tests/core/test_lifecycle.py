@@ -31,10 +31,12 @@ def test_every_pair_moves_or_is_refused(moves: Any, states: type[StrEnum], verbs
 
 @pytest.mark.parametrize(("moves", "states", "verbs", "after"), LIVES)
 def test_every_state_is_reached_and_what_has_ended_stays(moves: Any, states: Any, verbs: Any, after: Any) -> None:
+    """But for a steward's decision, which a steward takes back."""
     reached = set(moves.values()) | {next(iter(states))}
     assert reached == set(states)
-    left = {state for state, _ in moves}
-    assert left.isdisjoint(moves.values())
+    onward = {(state, verb): end for (state, verb), end in moves.items() if verb is not consent.CaseMove.REOPEN}
+    left = {state for state, _ in onward}
+    assert left.isdisjoint(onward.values())
 
 
 @pytest.mark.parametrize(

@@ -31,12 +31,13 @@ GRANTS: Final = {
 GRANT_MOVERS: Final = {GrantMove.WITHDRAW: "the person", GrantMove.REVOKE: "the registry, by a steward's decision"}
 CASES: Final = {
     CaseState.ACKNOWLEDGED: ("dpv:RequestAcknowledged", "a steward, within one calendar month"),
-    CaseState.FULFILLED: ("dpv:RequestFulfilled", "nobody"),
-    CaseState.REJECTED: ("dpv:RequestRejected", "nobody"),
+    CaseState.FULFILLED: ("dpv:RequestFulfilled", "nobody, unless a steward takes the decision back"),
+    CaseState.REJECTED: ("dpv:RequestRejected", "nobody, unless a steward takes the decision back"),
 }
 CASE_EFFECTS: Final = {
     CaseMove.ACCEPT: "of the images that it lists, those the steward finds the same are revoked, the others let go",
     CaseMove.REJECT: "the restriction is lifted",
+    CaseMove.REOPEN: "what was revoked or let go is restricted again, as is what came since with the same bytes",
 }
 
 INTRODUCTION: Final = """\
@@ -53,11 +54,14 @@ was a grant, until the same person's newer grant of the same purpose to the same
 
 CASE_TEXT: Final = """\
 A case (`dpv:RightExerciseActivity`) restricts the images that it names exactly as soon as it is opened, and copies of a
-picture that came with it as soon as a worker has found them; both within a quota, past which images are only noted.
-Only a steward decides it, and chooses which of the images are the same. An upload that looks like somebody's protected
-image opens a case of its own, and so do copies found once an image is withdrawn. Where two people say different things
-about one picture, the case restricts nothing: their statements do, until all have granted or a steward finds one of
-them false."""
+picture that came with it as soon as a worker has found them; of copies that are in use, a hundred a day for one
+claimant, past which they are only noted, and taken up on the days after. A request counts once its code was entered.
+While it is open, and for good once it is accepted, a case watches for what was asked about: an image that comes later
+with the same bytes is restricted (accepted: revoked) in the act that brings it, and one that looks like it is
+restricted before it is registered. Only a steward decides it, not before its search has ended, and chooses which of the
+images are the same. An upload that looks like somebody's protected image opens a case of its own, and so do copies
+found once an image is withdrawn. Where two people say different things about one picture, the case restricts nothing:
+their statements do, until all have granted or a steward finds one of them false."""
 
 REASON_TEXT: Final = """\
 Strongest first; the first that applies is given. The person and stewards see the reason, a pipeline sees only what it

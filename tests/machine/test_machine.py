@@ -28,7 +28,7 @@ from consent.acts.unfold import unfold
 from consent.models import Case, Disclosure, DisclosureDay, ManifestLook, Notification
 from consent.reads.disclosures import any_to_unfold
 from consent.reads.statements import statements
-from consent.rules.lifecycle import CaseMove
+from consent.rules.lifecycle import DECISIONS, CaseMove
 from consent.rules.reasons import Decision
 from registry.errors import DerivationCircle, NotFound, StatementDismissed, StatementLooser
 from registry.log.publisher import latest
@@ -188,7 +188,7 @@ class Registry(RuleBasedStateMachine):
         self.open.add(case)
         return case
 
-    @rule(case=consumes(cases) | cases, move=st.sampled_from(CaseMove))
+    @rule(case=consumes(cases) | cases, move=st.sampled_from(DECISIONS))
     def resolve(self, case: UUID, move: CaseMove) -> None:
         try:
             self.world.resolve(case, move)

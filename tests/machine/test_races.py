@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from consent.errors import CaseClosed
-from consent.rules.lifecycle import CaseMove
+from consent.rules.lifecycle import DECISIONS, CaseMove
 from consentkit.scopes import PURPOSES
 from registry.errors import Refusal
 from tests.checker import check_world
@@ -37,7 +37,7 @@ def test_random_acts_from_four_connections(world: World) -> None:
             lambda: world.withdraw(person, chosen, purposes=purposes),
             lambda: world.withdraw(person, [image], purposes=purposes),
             lambda: world.image(person, content=bytes([dice.randrange(8)]), derived_from=dice.choice([(), image])),
-            lambda: world.resolve(world.case(image=image, claimant=str(dice.random())), dice.choice(list(CaseMove))),
+            lambda: world.resolve(world.case(image=image, claimant=str(dice.random())), dice.choice(DECISIONS)),
             lambda: world.case(sha256=digest_of(image), claimant=str(dice.random())),
             lambda: world.register(world.image(person, registered=False, depicts="unknown")),
         ]

@@ -12,6 +12,7 @@ from pytest_django import Settings
 
 from consent.acts.open_case import Matter, open_case
 from consent.acts.search_case import search_case
+from consent.exclusions import allowances
 from consent.reads.cases import case
 from consent.reads.pictures import picture
 from consent.reads.signals import signals_of
@@ -222,3 +223,70 @@ def test_the_person_reads_what_their_file_says(world: World) -> None:
         "The file says something about its use that we cannot read. A person looks at it.",
         "The file itself says no to: everything. Nobody may use it for that, whatever you allow.",
     ]
+
+
+def test_a_decision_is_taken_back_on_the_page(world: World, sam: Client) -> None:
+    ines = world.person("ines")
+    image = world.image(ines)
+    world.grant(ines)
+    number = world.case(image=image)
+    decide(sam, number, move="accept", seen=[image], same=[image])
+    assert reason(image) == "revoked"
+    assert "Take the decision back" in sam.get(f"/desk/cases/{number}").content.decode()
+    assert sam.post(f"/desk/cases/{number}/reopen", {"ground": " "}).status_code == 422
+    assert sam.post(f"/desk/cases/{number}/reopen", {"ground": "I looked at the wrong one"}).status_code == 302
+    assert (reason(image), case(number).open) == ("restricted", True)
+    assert sam.post(f"/desk/cases/{number}/reopen", {"ground": "again"}).status_code == 302
+    decide(sam, number, move="reject", seen=[image], same=[])
+    world.grant(ines)
+    assert reason(image) is None
+
+
+def test_all_cases_of_a_claimant_are_decided_at_once_after_a_second_look(world: World, sam: Client) -> None:
+    ines = world.person("ines")
+    images = [world.image(ines) for _ in range(4)]
+    world.grant(ines)
+    number, *rest = (world.case(image=image, claimant="loud@example.org") for image in images[:3])
+    other = world.case(image=images[3], claimant="other@example.org")
+    assert f"/desk/cases/{number}/claimant" in sam.get(f"/desk/cases/{number}").content.decode()
+    assert f"/desk/cases/{other}/claimant" not in sam.get(f"/desk/cases/{other}").content.decode()
+    page = sam.get(f"/desk/cases/{number}/claimant").content.decode()
+    assert "loud@example.org" in page
+    form = {"case": [number, *rest], "images": 3, "move": "reject", "ground": "a bot"}
+    address = f"/desk/cases/{number}/claimant"
+    assert sam.post(address, form | {"ground": ""}).status_code == 422
+    check = sam.post(address, form).content.decode()
+    assert "Reject 3 cases" in check
+    assert reason(images[0]) == "restricted", "the second page only asks"
+    late = world.case(image=images[0], claimant="loud@example.org")
+    assert sam.post(address, form | {"sure": "yes"}).status_code == 302
+    assert [reason(image) for image in images] == ["restricted", None, None, "restricted"]
+    assert case(late).open, "what the page did not count is not decided by it"
+
+
+def test_no_case_is_decided_while_its_copies_are_looked_for(world: World, sam: Client) -> None:
+    number = world.ask(jpeg(7))
+    status, check = decide(sam, number, move="reject", seen=[], same=[])
+    assert status == 422
+    assert "We still look for copies." in check
+    assert case(number).open
+
+
+def test_much_in_one_day_is_an_alarm(world: World, sam: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allowances, "LEAST", 2)
+    ines = world.person("ines")
+    images = [world.image(ines) for _ in range(2)]
+    world.grant(ines)
+    assert 'role="alert"' not in sam.get("/desk/").content.decode()
+    for image in images:
+        world.case(image=image, claimant=f"{image}@example.org")
+    assert "2 pictures that were in use, in one day" in sam.get("/desk/").content.decode()
+
+
+def test_a_steward_sees_the_pictures_of_the_case_and_no_others(world: World, sam: Client) -> None:
+    number, [first, second] = asked_about(world)
+    stranger = world.upload(world.person("zoe"), jpeg(9))
+    for image in (first, second, stranger):
+        originals.keep_preview(image, jpeg(8))
+    for image, status in ((first, 200), (second, 200), (stranger, 404)):
+        assert sam.get(f"/desk/cases/{number}/images/{image}").status_code == status

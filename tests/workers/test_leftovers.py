@@ -74,8 +74,7 @@ def test_an_askers_picture_stays_while_the_case_is_open(studio: Studio) -> None:
 def test_an_askers_picture_goes_once_it_is_answered_and_old(studio: Studio) -> None:
     waiting, searched = (opened(studio, drawn.jpeg(seed)) for seed in (1, 2))
     tasks.search_request(str(searched))
-    for case in (waiting, searched):
-        studio.world.resolve(case, CaseMove.REJECT)
+    studio.world.resolve_claims(waiting, CaseMove.REJECT)  # both: they are of one claimant
     studio.world.publish()
     assert leftovers.remove_answered(studio.world.at) == 1
     assert set(originals.asked_cases()) == {waiting}, "its bytes are young: the case might come yet"

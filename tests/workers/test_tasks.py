@@ -271,7 +271,7 @@ def test_a_request_decided_before_it_was_searched_leaves_nothing(studio: Studio)
         searched = tasks.search_case
 
         def too_late(*args: object, **said: object) -> object:
-            studio.world.resolve(number, CaseMove.REJECT)
+            studio.world.resolve_claims(number, CaseMove.REJECT)
             return searched(*args, **said)  # type: ignore[arg-type] # as it came
 
         faster.setattr(tasks, "search_case", too_late)

@@ -46,6 +46,9 @@ class Kind(StrEnum):
     DISCLOSURES_LOGGED = "disclosures_logged"
     STATEMENT_CORRECTED = "statement_corrected"
     SIGNAL_LIFTED = "signal_lifted"
+    CASE_EXTENDED = "case_extended"
+    CASE_TAKEN_UP = "case_taken_up"
+    CASE_REOPENED = "case_reopened"
 
 
 @dataclass(frozen=True)

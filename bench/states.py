@@ -37,7 +37,7 @@ def as_hex(some: Digests) -> Any:
 
 def store(folder: Path) -> Store:
     """Where the state of this folder is kept."""
-    return Store(folder, url="http://registry.bench", key="none")
+    return Store(folder, feed="registry.bench", secret="none")  # noqa: S106 - of nothing
 
 
 def keep(folder: Path, of: Digests, permitted: NDArray[np.bool_]) -> str:

@@ -187,7 +187,13 @@ class EndpointRefused(Invalid):
     slug = "endpoint-refused"
 
 
-class NameUnclear(Invalid):
-    """Several pipelines have this name."""
+class NameTaken(Conflict):
+    """Another pipeline has this name."""
 
-    slug = "name-unclear"
+    slug = "name-taken"
+
+
+class LastSecret(Conflict):
+    """Without it nothing could be signed any more."""
+
+    slug = "last-secret"

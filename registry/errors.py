@@ -72,6 +72,12 @@ class DerivationCircle(Conflict):
     slug = "derivation-circle"
 
 
+class LabelTaken(Conflict):
+    """Another secret of the same owner is called so."""
+
+    slug = "label-taken"
+
+
 class Invalid(Refusal):
     """What was asked is understood and cannot be meant."""
 
@@ -88,6 +94,12 @@ class SubjectsUnclear(Invalid):
     """Who is shown was not said, or cannot be meant."""
 
     slug = "subjects-unclear"
+
+
+class LabelInvalid(Invalid):
+    """No label: empty, of several lines, or too long."""
+
+    slug = "label-invalid"
 
 
 class NotReady(Refusal):

@@ -5,3 +5,9 @@ from django.apps import AppConfig
 
 class ServiceConfig(AppConfig):
     name = "service"
+
+    def ready(self) -> None:
+        """Hear of every sign-in."""
+        from service.sign_in import connect
+
+        connect()

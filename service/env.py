@@ -5,6 +5,7 @@
 | `DATABASE_URL` | `postgres://user:password@host:port/name`, or a socket's folder as `?host=` |
 | `REDIS_URL` | `redis://host:port/0`, or `redis+socket:///path` |
 | `SECRET_KEY` | at least 32 characters, for sessions and cursors |
+| `SECRET_KEY_FALLBACKS` | former ones that still count while one takes the place of another, `a,b,…`; default none |
 | `LOG_SIGNING_KEY` | the log's private key, as `manage.py log_key NAME` prints it |
 | `PUBLIC_URL` | how people reach the registry; https unless it is this machine |
 | `REGISTRY_HOME` | the folder of images, snapshots and mail; default `var` |
@@ -46,6 +47,7 @@ class Env:
     database: Mapping[str, Any]
     redis_url: str
     secret_key: str
+    secret_key_fallbacks: tuple[str, ...]
     log_signing_key: str
     public_url: SplitResult
     home: Path
@@ -76,6 +78,7 @@ class Env:
             database=_database(given["DATABASE_URL"]),
             redis_url=given["REDIS_URL"],
             secret_key=given["SECRET_KEY"],
+            secret_key_fallbacks=tuple(_listed(given, "SECRET_KEY_FALLBACKS")),
             log_signing_key=given["LOG_SIGNING_KEY"],
             public_url=urlsplit(given["PUBLIC_URL"]),
             home=home,
@@ -110,6 +113,8 @@ def _weak(given: Mapping[str, str]) -> list[str]:
     faults = []
     if len(given.get("SECRET_KEY", "x" * SHORTEST_SECRET)) < SHORTEST_SECRET:
         faults.append(f"SECRET_KEY has fewer than {SHORTEST_SECRET} characters")
+    if any(len(former) < SHORTEST_SECRET for former in _listed(given, "SECRET_KEY_FALLBACKS")):
+        faults.append(f"SECRET_KEY_FALLBACKS has one with fewer than {SHORTEST_SECRET} characters")
     if key := given.get("LOG_SIGNING_KEY"):
         try:
             Signer.parse(key)

@@ -150,7 +150,19 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         ),
         "Give an address like https://hooks.example.org/consent, or ask the operator about WEBHOOK_NETWORKS.",
     ),
-    "name-unclear": ("Several pipelines have this name.", "Give the pipeline's number, which is unique."),
+    "name-taken": (
+        "A pipeline of this name is enrolled already, and what it is told belongs to it, whichever key it sends.",
+        "Give it another key with `manage.py pipeline key add`, or choose another name.",
+    ),
+    "label-taken": (
+        "Another key, token or secret of the same owner has this label.",
+        "Choose another label, or end the other one first.",
+    ),
+    "label-invalid": ("A label is one line of 1 to 60 characters.", "Send a short name, such as that of the app."),
+    "last-secret": (
+        "It is the only secret that this webhook signs with, and nothing goes out unsigned.",
+        "Make another one first, or disable the webhook.",
+    ),
     "cursor-altered": (
         "The cursor is not one that this registry wrote.",
         "Send it exactly as it was given, or begin again with a snapshot.",

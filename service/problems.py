@@ -68,7 +68,10 @@ SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     "purpose-unknown": (422, "No such purpose"),
     "scope-missing": (403, "The key does not open this"),
     "endpoint-refused": (422, "No webhook goes there"),
-    "name-unclear": (422, "Which of them?"),
+    "name-taken": (409, "Another pipeline has this name"),
+    "label-taken": (409, "Something else is called so"),
+    "label-invalid": (422, "Not a label"),
+    "last-secret": (409, "It is the last one"),
     "cursor-altered": (400, "The cursor is not one of ours"),
     "resync-required": (409, "Take a new snapshot"),
     # the edge's own

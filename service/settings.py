@@ -11,6 +11,7 @@ ENV = Env.read(os.environ)
 BASE_DIR = Path(__file__).resolve().parent
 
 SECRET_KEY = ENV.secret_key
+SECRET_KEY_FALLBACKS = list(ENV.secret_key_fallbacks)
 DEBUG = False
 ALLOWED_HOSTS = [ENV.host, "localhost", "127.0.0.1"]
 PUBLIC_URL = ENV.public_url.geturl().rstrip("/")
@@ -27,7 +28,6 @@ WEBHOOK_PORTS = ENV.webhook_ports
 INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
@@ -87,7 +87,7 @@ CACHES = {
         "OPTIONS": {"MAX_ENTRIES": 1_000_000},
     }
 }
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "registry.models.sessions"
 SESSION_COOKIE_AGE = 8 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True

@@ -36,6 +36,7 @@ from consent.rules.pictures import protected_views
 from consentkit.fingerprints import views
 from registry import originals
 from registry.acts.claim import claim
+from registry.acts.forget_sessions import forget_sessions
 from registry.acts.register import Measured
 from registry.acts.reject import reject
 from registry.log.readiness import stopped
@@ -170,7 +171,7 @@ def deliver() -> None:
     """Tell webhooks of notifications. Between taking one and settling it no transaction is open."""
     until = time.monotonic() + ENOUGH
     while time.monotonic() < until and (owed := delivering.take(at=timezone.now())) is not None:
-        said = letter(owed.webhook, notification=owed.notification, created_at=owed.created_at, at=timezone.now())
+        said = letter(owed.secrets, notification=owed.notification, created_at=owed.created_at, at=timezone.now())
         answered = egress.post(owed.url, said)
         chance = random.random()  # noqa: S311 - spreads attempts, hides nothing
         delivering.settle(owed, answered, chance=chance, at=timezone.now())
@@ -295,5 +296,6 @@ def log_disclosures() -> None:
 
 @app.task(name="service.tasks.tidy")
 def tidy() -> None:
-    """Remove what uploads left behind that never became images."""
+    """Remove what uploads left behind that never became images, and sessions whose time is over."""
     leftovers.remove_leftovers(timezone.now())
+    forget_sessions(at=timezone.now())

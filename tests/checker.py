@@ -26,11 +26,14 @@ from consent.models import (
     ManifestLook,
     Notification,
     NotificationImage,
+    Pipeline,
+    PipelineKey,
     Protection,
     Snapshot,
     Standing,
     Unfolded,
     Webhook,
+    WebhookSecret,
     Withdrawal,
     WithdrawalLine,
 )
@@ -49,6 +52,8 @@ from registry.models import (
     LogHead,
     Opening,
     Person,
+    PersonToken,
+    StewardToken,
     Tile,
 )
 from tests import oracle
@@ -141,6 +146,13 @@ def _every_act_has_one_entry(entries: Sequence[Entry]) -> None:
     assert counted["image_submitted"] >= Bringing.objects.count()  # what could not be read may be brought again
     assert counted["image_rejected"] >= Bringing.objects.filter(state="rejected").count()
     assert counted["person_enrolled"] == Person.objects.count()
+    assert counted["pipeline_enrolled"] == Pipeline.objects.count()
+    assert counted["pipeline_enrolled"] + counted["key_issued"] == PipelineKey.objects.count()
+    assert counted["key_revoked"] == PipelineKey.objects.exclude(revoked_at=None).count()
+    tokens = PersonToken.objects.count() + StewardToken.objects.count()
+    assert counted["token_issued"] + counted["steward_enrolled"] == tokens
+    assert counted["webhook_enrolled"] + counted["webhook_secret_issued"] == WebhookSecret.objects.count()
+    assert counted["webhook_secret_revoked"] == WebhookSecret.objects.exclude(revoked_at=None).count()
     assert set(Standing.objects.values_list("act", flat=True)) <= set(kinds)
 
 

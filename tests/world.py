@@ -95,6 +95,7 @@ class World:
     notice: UUID
     people: dict[str, UUID] = field(default_factory=dict)
     client: Client = field(default_factory=Client)
+    names: dict[str, int] = field(default_factory=dict)
 
     @classmethod
     def begun(cls) -> Self:
@@ -138,9 +139,14 @@ class World:
         collection: UUID | None = None,
     ) -> Pipeline:
         key = secrets.token_urlsafe(32)
-        access = Access(name, tuple(purposes), audience, collection or self.collection)
+        access = Access(self.unused(name), tuple(purposes), audience, collection or self.collection)
         pipeline, _ = enrol_pipeline(access, secret=key, at=self.at)
         return Pipeline(pipeline, key)
+
+    def unused(self, name: str) -> str:
+        """The name itself, then with a number: a pipeline's name is one."""
+        self.names[name] = self.names.get(name, 0) + 1
+        return name if self.names[name] == 1 else f"{name} {self.names[name]}"
 
     def image(
         self,

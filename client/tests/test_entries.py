@@ -53,6 +53,16 @@ def test_the_kinds_are_pinned() -> None:
         "case_extended",
         "case_taken_up",
         "case_reopened",
+        "key_issued",
+        "key_revoked",
+        "pipeline_disabled",
+        "pipeline_enabled",
+        "webhook_secret_issued",
+        "webhook_secret_revoked",
+        "token_issued",
+        "token_revoked",
+        "steward_removed",
+        "sessions_ended",
     ]
 
 

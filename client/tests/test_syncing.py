@@ -33,7 +33,7 @@ FOR = "ai_training"
 @pytest.fixture
 def synced(sim, tmp_path):
     """Syncs with the simulator, each time from what is stored."""
-    store = Store(tmp_path, url=sim.url, key=sim.key)
+    store = Store(tmp_path, feed=sim.url, secret=sim.key)
 
     def once(clock=time.time):
         with Transport(sim.url, key=sim.key) as transport:
@@ -56,7 +56,7 @@ def test_snapshot_and_delta_give_what_a_snapshot_gives(sim, synced, tmp_path):
     followed = synced()
     assert snapshots_taken(sim) == 1
     with Transport(sim.url, key=sim.key) as transport:
-        fresh = sync(KeyedFeed(transport), Store(tmp_path / "other", url=sim.url, key=sim.key), sim.signer.verifier)
+        fresh = sync(KeyedFeed(transport), Store(tmp_path / "other", feed=sim.url, secret=sim.key), sim.signer.verifier)
     for name in ("sha256", "image", "until", "reason"):
         assert (getattr(followed.rows, name) == getattr(fresh.rows, name)).all()
     assert followed.rows.digest() == int(fresh.close.digest, 16)
@@ -319,7 +319,7 @@ def test_a_changed_row_is_found(sim, synced):
 
 
 def test_rows_that_somebody_else_wrote_are_found(sim, synced):
-    """Whole, and named in the state as they should be: only the key binds them to what the log signed."""
+    """Whole, and named in the state as they should be: only a secret binds them to what the log signed."""
     sim.grant([digest(0)])
     synced()
     (rows,) = synced.store.folder.glob("*.arrow")
@@ -328,7 +328,7 @@ def test_rows_that_somebody_else_wrote_are_found(sim, synced):
     rows.with_name(f"{name}.arrow").write_bytes(forged)
     state = synced.store.folder / "state.json"
     state.write_bytes(state.read_bytes().replace(rows.stem.encode(), name.encode()))
-    with pytest.raises(Damaged, match="key"):
+    with pytest.raises(Damaged, match="this machine"):
         synced.store.load(sim.signer.verifier)
 
 

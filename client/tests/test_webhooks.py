@@ -31,7 +31,7 @@ verify = partial(webhooks.verify, clock=lambda: NOW)
 
 
 def sent(moment: int = NOW, body: bytes = BODY) -> dict[str, str]:
-    return sign(NAME, moment, body, secret=SECRET, key=KEY)
+    return sign(NAME, moment, body, pairs=[(SECRET, KEY)])
 
 
 @pytest.mark.parametrize("secret", [SHARED, PUBLIC], ids=["v1", "v1a"])
@@ -53,7 +53,7 @@ def test_what_the_usual_library_sends_is_believed() -> None:
 
 def test_one_of_several_signatures_is_enough() -> None:
     headers = sent()
-    other = sign(NAME, NOW, BODY, secret=b"o" * 32, key=Ed25519PrivateKey.generate())["webhook-signature"]
+    other = sign(NAME, NOW, BODY, pairs=[(b"o" * 32, Ed25519PrivateKey.generate())])["webhook-signature"]
     headers["webhook-signature"] = f"v2,AAAA v1,**** v1 {other} {headers['webhook-signature']}"
     for secret in (SHARED, PUBLIC):
         verify(headers, BODY, secret)

@@ -17,7 +17,10 @@ from consent.rules.retries import LEASE, gap
 
 @dataclass(frozen=True)
 class Owed:
-    """One notification for one endpoint. `attempt` counts from 1; `serial` is the notification's."""
+    """One notification for one endpoint. `attempt` counts from 1; `serial` is the notification's.
+
+    `secrets`: what its signatures follow from, the newest first.
+    """
 
     webhook: UUID
     url: str
@@ -25,6 +28,7 @@ class Owed:
     created_at: datetime
     serial: int
     attempt: int
+    secrets: tuple[UUID, ...]
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,8 @@ def take(*, at: datetime) -> Owed | None:
     webhook.attempts += 1
     webhook.next_at, webhook.tried_at = at + LEASE, at
     webhook.save(update_fields=["attempts", "next_at", "tried_at"])
-    return Owed(webhook.id, webhook.url, word.id, word.created_at, word.serial, webhook.attempts)
+    secrets = tuple(webhook.secrets.in_force(at=at).values_list("id", flat=True))
+    return Owed(webhook.id, webhook.url, word.id, word.created_at, word.serial, webhook.attempts, secrets)
 
 
 @transaction.atomic(durable=True)

@@ -16,15 +16,16 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
     """The row is the queue."""
 
     def due(self, *, at: datetime) -> "WebhookQuerySet":
-        """In use, its pause over, and something behind its cursor that nobody has answered."""
+        """In use and its pipeline too, its pause over, and something behind its cursor that nobody has answered."""
         behind = Notification.objects.filter(
             pipeline=OuterRef("pipeline"), serial__gt=OuterRef("delivered"), outcome=None
         )
-        return self.filter(Exists(behind), stopped_at=None, next_at__lte=at).order_by("next_at", "serial")
+        usable = self.filter(Exists(behind), pipeline__disabled_at=None, stopped_at=None, next_at__lte=at)
+        return usable.order_by("next_at", "serial")
 
 
 class Webhook(models.Model):
-    """One endpoint. Its secret is nowhere: it follows from the server's own and this number.
+    """One endpoint.
 
     `delivered`: every notification up to this serial was received there, or answered before it could be. The next one
     is tried alone, so their order holds. `attempts`: failures since the last success, at whichever notification.
@@ -56,5 +57,37 @@ class Webhook(models.Model):
             models.CheckConstraint(
                 condition=Q(stopped="", stopped_at=None) | Q(stopped__in=STOPS, stopped_at__isnull=False),
                 name="webhook_stop_is_known",
+            ),
+        ]
+
+
+class WebhookSecretQuerySet(models.QuerySet["WebhookSecret"]):
+    """What an endpoint's deliveries are signed with."""
+
+    def in_force(self, *, at: datetime) -> "WebhookSecretQuerySet":
+        """Not revoked, and its time not over; the newest first."""
+        usable = self.filter(Q(ends_at=None) | Q(ends_at__gt=at), revoked_at=None)
+        return usable.order_by("-issued_at", "id")
+
+
+class WebhookSecret(models.Model):
+    """One secret of an endpoint. It is nowhere: it follows from the server's own and this number.
+
+    `ends_at`: when another has taken its place; until then deliveries are signed with both.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    webhook = models.ForeignKey(Webhook, on_delete=models.PROTECT, related_name="secrets")
+    label = models.CharField(max_length=60)
+    issued_at = models.DateTimeField()
+    ends_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = WebhookSecretQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["webhook", "label"], condition=Q(revoked_at=None), name="webhook_label_is_one"
             ),
         ]

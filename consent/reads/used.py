@@ -11,7 +11,7 @@ from uuid import UUID
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import Count, Min, OuterRef, QuerySet, Subquery
 
-from consent.models import DisclosedImage, Disclosure, Manifest, ManifestImage, Notification, Pipeline
+from consent.models import DisclosedImage, Disclosure, Manifest, ManifestImage, Notification, Pipeline, PipelineKey
 from consent.rules.disclosures import FEEDING
 from consent.rules.purposes import in_order
 from consent.rules.reasons import Duty
@@ -141,12 +141,14 @@ def _informed(person: UUID, theirs: QuerySet[Image], *, at: datetime) -> Iterato
     questions, came = _questions(person, theirs), _came(person, theirs)
     pipelines = Pipeline.objects.filter(collection__in=came).order_by("name", "serial")
     lists = _lists(pipelines)
+    usable = PipelineKey.objects.in_force(at=at).filter(pipeline__disabled_at=None)
+    asking = set(usable.values_list("pipeline", flat=True))
     for each in pipelines:
         asked, listed = questions.get(each.serial), lists.get(each.serial)
         if listed is not None and listed.size <= came[each.collection_id]:
             listed = None  # true before the first of these pictures was there
         if asked or listed:
-            purposes = tuple(each.purposes) if each.expires_at > at else ()
+            purposes = tuple(each.purposes) if each.serial in asking else ()
             yield Informed(each.name, purposes, each.audience, asked, listed)
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from consent.models import Notification, Webhook
+from consent.models import Notification, Webhook, WebhookSecret
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,29 @@ class Endpoint:
 def webhooks() -> list[Endpoint]:
     """All of them, the oldest first."""
     return [_endpoint(each) for each in Webhook.objects.select_related("pipeline").order_by("serial")]
+
+
+@dataclass(frozen=True)
+class SignedWith:
+    """One secret of an endpoint. `ended` is empty while deliveries are signed with it, else `revoked` or `expired`."""
+
+    id: UUID
+    label: str
+    issued_at: datetime
+    ends_at: datetime | None
+    ended: str
+
+
+def secrets_of(webhook: UUID, *, at: datetime) -> list[SignedWith]:
+    """The newest first."""
+    rows = WebhookSecret.objects.filter(webhook__id=webhook).order_by("-issued_at", "id")
+    return [SignedWith(each.id, each.label, each.issued_at, each.ends_at, _ended(each, at)) for each in rows]
+
+
+def _ended(row: WebhookSecret, at: datetime) -> str:
+    if row.revoked_at is not None:
+        return "revoked"
+    return "expired" if row.ends_at is not None and row.ends_at <= at else ""
 
 
 def any_due(*, at: datetime) -> bool:

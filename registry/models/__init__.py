@@ -6,6 +6,8 @@ from registry.models.fingerprints import Fingerprint
 from registry.models.images import Bringing, Depiction, Derivation, Image
 from registry.models.log import Checkpoint, Commitment, Entry, LogClock, LogHead, LostSize, Opening, Tile
 from registry.models.people import Account, Person, PersonToken, StewardToken
+from registry.models.secrets import Secret, SecretQuerySet
+from registry.models.sessions import Session
 from registry.models.signals import Signal
 
 __all__ = [
@@ -25,6 +27,9 @@ __all__ = [
     "Opening",
     "Person",
     "PersonToken",
+    "Secret",
+    "SecretQuerySet",
+    "Session",
     "Signal",
     "StewardToken",
     "Tile",

@@ -5,7 +5,11 @@ from uuid import UUID, uuid4
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower
+
+from registry.errors import NotFound
+from registry.models.secrets import Secret, SecretQuerySet
 
 
 class AccountManager(BaseUserManager["Account"]):
@@ -17,6 +21,13 @@ class AccountManager(BaseUserManager["Account"]):
         fresh.set_unusable_password()
         self.bulk_create([fresh], ignore_conflicts=True)
         return self.select_for_update().get(email__iexact=email)
+
+    def steward(self, email: str) -> "Account":
+        """The steward of this address, locked. Raises NotFound."""
+        found = self.select_for_update().filter(email__iexact=email, is_steward=True).first()
+        if found is None:
+            raise NotFound("No steward has this address. `manage.py steward list` shows them.")
+        return found
 
     def get_by_natural_key(self, username: str | None) -> "Account":
         return self.get(email__iexact=username)
@@ -61,19 +72,35 @@ class Person(models.Model):
     objects = PersonQuerySet.as_manager()
 
 
-class PersonToken(models.Model):
-    """A bearer token scoped to one person. Only its SHA-256 is kept; the token is shown once."""
+class PersonToken(Secret):
+    """A bearer token scoped to one person, for their own apps and consent managers."""
 
     person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="tokens")
-    digest = models.BinaryField(max_length=32, unique=True)
-    issued_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
+
+    objects = SecretQuerySet["PersonToken"].as_manager()
+
+    person_id: UUID
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["person", "label"], condition=Q(revoked_at=None), name="token_label_is_one"
+            ),
+        ]
 
 
-class StewardToken(models.Model):
-    """A token that signs a steward in at the desk. Only its SHA-256 is kept; the token is shown once."""
+class StewardToken(Secret):
+    """A token that signs a steward in at the desk."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="steward_tokens")
-    digest = models.BinaryField(max_length=32, unique=True)
-    issued_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
+
+    objects = SecretQuerySet["StewardToken"].as_manager()
+
+    account_id: int
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "label"], condition=Q(revoked_at=None), name="desk_token_label_is_one"
+            ),
+        ]

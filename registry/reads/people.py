@@ -1,22 +1,38 @@
 """Who is asking."""
 
-import hashlib
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from registry.errors import NotFound
 from registry.models import Account, Person, PersonToken, StewardToken
 
 
-def person_of_token(token: str, *, at: datetime) -> UUID | None:
-    """The person whose token this is; None when unknown or ended."""
-    digest = hashlib.sha256(token.encode()).digest()
-    found = PersonToken.objects.filter(digest=digest, expires_at__gt=at)
-    return found.values_list("person", flat=True).first()
+@dataclass(frozen=True)
+class Bearer:
+    """The person whose token came, and which of theirs it is."""
+
+    person: UUID
+    token: UUID
+
+
+def bearer(token: str, *, at: datetime) -> Bearer | None:
+    """The owner of a token; None when it is unknown, revoked or ended."""
+    found = PersonToken.objects.matching(token, at=at).first()
+    return None if found is None else Bearer(found.person_id, found.id)
 
 
 def person_of_account(account: int) -> UUID | None:
     """The person behind an account; None before they are enrolled."""
     return Person.objects.filter(account=account).values_list("id", flat=True).first()
+
+
+def person_of_address(email: str) -> UUID:
+    """The person whose account this address signs in to. Raises NotFound."""
+    found = Person.objects.filter(account__email__iexact=email).values_list("id", flat=True).first()
+    if found is None:
+        raise NotFound("Nobody has this address. `manage.py person add` enrols somebody.")
+    return found
 
 
 def is_steward(account: int) -> bool:
@@ -25,7 +41,6 @@ def is_steward(account: int) -> bool:
 
 
 def steward_of_token(token: str, *, at: datetime) -> int | None:
-    """The steward's account whose token this is; None when unknown or ended."""
-    digest = hashlib.sha256(token.encode()).digest()
-    found = StewardToken.objects.filter(digest=digest, expires_at__gt=at, account__is_steward=True)
+    """The steward's account whose token this is; None when it is unknown, revoked or ended."""
+    found = StewardToken.objects.matching(token, at=at).filter(account__is_steward=True, account__is_active=True)
     return found.values_list("account", flat=True).first()

@@ -3,12 +3,11 @@
 import re
 from datetime import datetime
 from typing import Final
-from uuid import UUID
 
 from django.http import HttpRequest
 
 from consent.reads.pipelines import Asker, pipeline_of_key
-from registry.reads.people import person_of_token, steward_of_token
+from registry.reads.people import Bearer, bearer, steward_of_token
 from service import tokens
 from service.problems import Problem
 
@@ -33,10 +32,10 @@ def pipeline(request: HttpRequest, *, at: datetime) -> Asker:
     return asker
 
 
-def person(request: HttpRequest, *, at: datetime) -> UUID:
-    """The person whose token this is."""
+def person(request: HttpRequest, *, at: datetime) -> Bearer:
+    """The person whose token this is, and which it is."""
     token = _bearer(request)
-    found = person_of_token(token, at=at) if token.startswith(tokens.PERSON) else None
+    found = bearer(token, at=at) if token.startswith(tokens.PERSON) else None
     if found is None:
         raise _refusal(token, at)
     return found
@@ -51,7 +50,7 @@ def _bearer(request: HttpRequest) -> str:
 
 def _refusal(secret: str, at: datetime) -> Problem:
     """Valid, but of another kind: 403. All else is one 401 in one text."""
-    known = {tokens.PIPELINE: pipeline_of_key, tokens.PERSON: person_of_token, tokens.STEWARD: steward_of_token}
+    known = {tokens.PIPELINE: pipeline_of_key, tokens.PERSON: bearer, tokens.STEWARD: steward_of_token}
     reader = known.get(secret[: len(tokens.PIPELINE)])
     if reader is not None and reader(secret, at=at) is not None:
         return Problem("scope-missing", "This key or token does not open this.")

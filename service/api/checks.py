@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Final, cast
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils import timezone
 from rest_framework.request import Request
 
 from consent.acts.disclose import Telling, disclose_images
@@ -97,10 +96,10 @@ class Checks(PipelineDoor):
 
     def _streamed(self, request: Request) -> HttpResponseBase:
         file = streams.spooled(request, most=arrow.BODY_BYTES)
+        self.arrived()
         schema = streams.schema_of(file, arrow.COLUMNS)
         of = streams.said(schema, request.GET.dict(), arrow.Said)
         require_covered(self.asker, of.purpose)
-        self.at = timezone.now()  # the stream may have taken long
         with tempfile.TemporaryFile() as kept:
             found = arrow.answers(file, schema, asker=self.asker, of=of, at=self.at, kept=kept)
             telling = Telling(How.CHECK, (of.purpose,), self.asker.audience, found.size)

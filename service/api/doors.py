@@ -4,6 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, TypeVar, cast
+from uuid import UUID
 
 from django.http import HttpResponse, JsonResponse
 from django.utils import timezone
@@ -12,14 +13,18 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from consent.reads.pipelines import Asker
+from registry.acts.note_use import note_token
 from service.api import authentication, forms
 from service.problems import Problem
 
 Form = TypeVar("Form")
 OVERRIDES: Final = ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override")
 IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+KEY_ENDS: Final = "Key-Expires-At"
 PAGE: Final = 5_000
 PAGE_SIZE: Final = re.compile(r"[1-9][0-9]{0,3}", re.ASCII)
 
@@ -45,7 +50,7 @@ class Door(APIView):
     """An address that anybody may use. `query`: the names that may stand behind the question mark."""
 
     content_negotiation_class = OneForm
-    http_method_names = ["get", "head", "post"]
+    http_method_names = ["get", "head", "post", "patch", "delete"]
     query: ClassVar[Collection[str]] = ()
     at: datetime
 
@@ -56,6 +61,7 @@ class Door(APIView):
             raise drf.MethodNotAllowed(f"{request.method}")
         authentication.refuse_keys_in_url(request)
         self._require_known_query(request)
+        self.identify()
 
     def _require_known_query(self, request: Request) -> None:
         for name, values in request.GET.lists():
@@ -71,8 +77,18 @@ class Door(APIView):
         if self.request.META.get("CONTENT_LENGTH") in (None, "", "0"):
             raise Problem("json-malformed", "The body is empty.")
         read = forms.read(form, cast("Mapping[str, object]", self.request.data))
-        self.at = timezone.now()  # a body may have taken long; what is asked or done is asked or done now
+        self.arrived()
         return read
+
+    def identify(self) -> None:
+        """Who asks at `self.at`. Anybody may."""
+
+    def arrived(self) -> None:
+        """All of a body is here, which may have taken long. What it asks is asked now, by whoever may ask now: a key
+        that was revoked meanwhile opens nothing.
+        """
+        self.at = timezone.now()
+        self.identify()
 
     def idempotency_key(self) -> str | None:
         key = self.request.headers.get("Idempotency-Key")
@@ -88,19 +104,30 @@ class Door(APIView):
 
 
 class PipelineDoor(Door):
-    """For a pipeline's key."""
+    """For a pipeline's key. Each answer says when the key ends, so that nobody is surprised."""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        self.asker = authentication.pipeline(request, at=self.at)
+    asker: Asker
+
+    def identify(self) -> None:
+        self.asker = authentication.pipeline(self.request, at=self.at)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        answered = super().finalize_response(request, response, *args, **kwargs)
+        if hasattr(self, "asker"):
+            answered[KEY_ENDS] = written(self.asker.key_expires_at)
+        return answered
 
 
 class PersonDoor(Door):
     """For a token that is scoped to one person."""
 
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        self.person = authentication.person(request, at=self.at)
+    person: UUID
+    token: UUID
+
+    def identify(self) -> None:
+        found = authentication.person(self.request, at=self.at)
+        self.person, self.token = found.person, found.token
+        note_token(found.token, at=self.at)
 
 
 def answer(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> HttpResponse:

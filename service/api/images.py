@@ -6,7 +6,6 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from django.http import HttpResponse
-from django.utils import timezone
 from rest_framework.request import Request
 
 from consent.reads.pictures import Event, Picture, history, page, picture
@@ -182,7 +181,7 @@ class Images(PersonDoor):
         if file is None:
             raise Problem("field-required", "The field 'file' is missing.", field="file")
         stated = forms.read(Stated, {"depicts": [], **fields_of(request, many=("depicts", "derived_from"))})
-        self.at = timezone.now()  # the file may have taken long
+        self.arrived()
         submitted = bring(self.person, file=file, statement=stated.statement(), at=self.at)
         body = {
             "image": str(submitted.image),
@@ -231,7 +230,7 @@ class Image(PersonDoor):
             "informed": [_informed(each) for each in used.informed],
         }
         if events:
-            spread = reach(found.collection, index=events[-1].index, at=self.at)
+            spread = reach(found.collection, index=events[-1].index)
             body["synced"] = {"synced": spread.synced, "pipelines": spread.pipelines}
         return answer(body)
 

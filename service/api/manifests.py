@@ -7,7 +7,6 @@ from uuid import UUID
 
 import numpy as np
 from django.http import HttpResponse
-from django.utils import timezone
 from rest_framework.request import Request
 
 from consent.acts.attest import Attested, attest
@@ -179,9 +178,10 @@ class Manifests(PipelineDoor):
 
     def _streamed(self, request: Request) -> Attested:
         with streams.spooled(request, most=STREAM_BYTES) as file:
+            self.arrived()
             schema = streams.schema_of(file, {"key": DIGESTS})
             said = streams.said(schema, {}, Said)
-            return attest(self.asker.serial, note=said.statement, keys=_keys(file, schema), at=timezone.now())
+            return attest(self.asker.serial, note=said.statement, keys=_keys(file, schema), at=self.at)
 
 
 class Manifest(PipelineDoor):

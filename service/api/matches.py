@@ -10,7 +10,6 @@ from dataclasses import dataclass, field, replace
 from typing import IO, Any, Final
 
 from django.http import HttpResponse
-from django.utils import timezone
 from rest_framework.request import Request
 
 from consent.acts.deposit import deposit
@@ -218,7 +217,7 @@ class Matches(PipelineDoor):
             of = streams.said(schema, request.GET.dict(), Said)
             pictures = list(_rows(file, schema))
         _require_some(len(pictures), most=MOST_STREAMED)
-        self.at = timezone.now()  # the stream may have taken long
+        self.arrived()
         return Asked(of.purpose, of.version, pictures, of.deposit == "true")
 
 

@@ -13,6 +13,7 @@ from service.api import (
     matches,
     notifications,
     requests,
+    tokens,
 )
 
 urlpatterns = [
@@ -38,6 +39,8 @@ urlpatterns = [
     path("me/grants", consents.Grants.as_view()),
     path("me/withdrawals", consents.Withdrawals.as_view()),
     path("me/receipts/<int:index>", consents.Receipts.as_view()),
+    path("me/tokens", tokens.Tokens.as_view()),
+    path("me/tokens/<uuid:token>", tokens.Token.as_view()),
     path("requests", requests.Requests.as_view()),
     path("requests/<str:reference>", requests.One.as_view()),
     path("requests/<str:reference>/proof", requests.Proof.as_view()),

@@ -7,9 +7,11 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponseBase
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from registry.acts.enrol_steward import steward_id
+from registry.acts.note_use import note_session
 from registry.reads.people import is_steward
 
 Asked = ParamSpec("Asked")
@@ -25,6 +27,8 @@ def steward(
         account = request.user.pk
         if not isinstance(account, int) or not is_steward(account):
             raise Http404
+        if request.session.session_key:
+            note_session(request.session.session_key, at=timezone.now())
         return page(request, steward_id(account), *args, **kwargs)
 
     return never_cache(login_required(asked))

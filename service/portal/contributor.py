@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from registry.acts.enrol_person import enrol_person
+from registry.acts.note_use import note_session
 from registry.reads.people import person_of_account
 
 Asked = ParamSpec("Asked")
@@ -24,6 +25,8 @@ def contributor(
 
     @wraps(page)
     def asked(request: HttpRequest, /, *args: Asked.args, **kwargs: Asked.kwargs) -> HttpResponseBase:
+        if request.session.session_key:
+            note_session(request.session.session_key, at=timezone.now())
         return page(request, person_of(request), *args, **kwargs)
 
     return never_cache(login_required(asked))

@@ -99,7 +99,7 @@ def _spread(shown: Picture, told: Sequence[Event]) -> dict[str, Any]:
     decided = [event for event in told if event.kind in (Kind.GRANTED, Kind.WITHDRAWN)]
     if not decided or decided[-1].kind != Kind.WITHDRAWN:
         return {}
-    found = reach(shown.collection, index=decided[-1].index, at=timezone.now())
+    found = reach(shown.collection, index=decided[-1].index)
     return {"reach": found, "updated": words.updated(found.synced, found.pipelines)}
 
 

@@ -95,5 +95,5 @@ def _when(person: UUID, index: int, at: str | None) -> datetime | None:
 
 def _reach(collections: Iterable[str], *, index: int) -> Reach:
     """Over all the collections that the pictures belong to."""
-    each = [reach(UUID(number), index=index, at=timezone.now()) for number in collections]
+    each = [reach(UUID(number), index=index) for number in collections]
     return Reach(sum(one.synced for one in each), sum(one.pipelines for one in each))

@@ -5,6 +5,7 @@ from django.urls import path, re_path
 from django.views.generic import RedirectView
 
 from service.portal import (
+    access,
     adding,
     allowing,
     correcting,
@@ -34,6 +35,10 @@ urlpatterns = [
     path("pictures/<uuid:image>/correct", correcting.correct, name="correct"),
     path("pictures/<uuid:image>/preview", gallery.preview, name="preview"),
     path("used", used.used, name="used"),
+    path("access", access.access, name="access"),
+    path("access/sessions/end", access.end_signed_in, name="access-end-session"),
+    path("access/tokens/end", access.end_tokens, name="access-end-token"),
+    path("access/tokens/add", access.add_token, name="access-add-token"),
     path("allow", allowing.begin, name="allow"),
     path("allow/<uuid:flow>/notice", allowing.notice, name="allow-notice"),
     path("allow/<uuid:flow>/purposes", allowing.purposes, name="allow-purposes"),

@@ -29,7 +29,8 @@ class Doors:
 
     def key(self, *purposes: str, audience: str = "research", collection: UUID | None = None) -> str:
         secret = tokens.fresh(tokens.PIPELINE)
-        access = Access("lab", purposes or ("ai_training",), audience, collection or self.world.collection)
+        name = self.world.unused("lab")
+        access = Access(name, purposes or ("ai_training",), audience, collection or self.world.collection)
         enrol_pipeline(access, secret=secret, at=self.world.at)
         return secret
 

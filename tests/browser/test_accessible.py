@@ -71,6 +71,11 @@ def everywhere(visitor: Visitor, name: str) -> Iterator[None]:
     yield
     page.goto("/used")
     yield
+    page.goto("/access")
+    page.get_by_text("Make a token").first.click()
+    page.get_by_label("Which app is it for?").fill("my phone")
+    visitor.press("Make a token")
+    yield
     page.goto("/stop?pictures=all")
     yield
     visitor.press("Stop using my pictures")

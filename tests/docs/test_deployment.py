@@ -39,7 +39,7 @@ def test_every_variable_reaches_the_containers() -> None:
 def test_no_secret_has_a_default(name: str) -> None:
     given = SERVICES[name].get("environment", {})
     kept = {key: value for key, value in given.items() if SECRET.search(key)}
-    assert [key for key, value in kept.items() if not re.search(r"\$\{[A-Z_]+:\?[^}]+\}", value)] == []
+    assert [key for key, value in kept.items() if not re.search(r"\$\{[A-Z_]+:(?:\?[^}]+|-)\}", value)] == []
 
 
 @pytest.mark.parametrize("name", sorted(set(SERVICES) - {"bootstrap"}))

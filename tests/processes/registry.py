@@ -56,7 +56,9 @@ class Registry:
         """Somebody new, with a token of their own."""
         return Caller(self.url, self.manage("person", "add", f"{name}@example.org").split()[-1])
 
-    def pipeline(self, name: str = "lab") -> "Caller":
+    def pipeline(self, name: str = "") -> "Caller":
+        """Under a name of its own, unless one is given."""
+        name = name or f"lab-{uuid4().hex[:8]}"
         return Caller(self.url, self.manage("pipeline", "add", name, "--purpose", "ai_training").split()[-1])
 
     def link(self) -> psycopg.Connection[Any]:

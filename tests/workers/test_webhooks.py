@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import re
 import secrets
 import signal
 import socket
@@ -30,13 +31,19 @@ from standardwebhooks import Webhook as UsualLibrary
 
 from consent.acts.acknowledge import acknowledge
 from consent.acts.deliver import Answered, settle, take
+from consent.acts.disable_pipeline import disable_pipeline, enable_pipeline
 from consent.acts.enrol_webhook import enrol_webhook
+from consent.acts.issue_webhook_secret import issue_webhook_secret
 from consent.acts.notify import notify
+from consent.acts.revoke_webhook_secret import revoke_webhook_secret
 from consent.acts.stop_webhook import resume_webhook, stop_webhook
+from consent.errors import LastSecret
 from consent.models import Notification, Webhook
-from consent.reads.webhooks import any_due, webhooks
+from consent.reads.webhooks import any_due, secrets_of, webhooks
 from consent.rules.likeness import Sighting
+from consentkit.errors import BadSignature
 from consentkit.webhooks import verify
+from registry.errors import NotFound
 from service import tasks
 from service.hooks import egress, letter
 from tests.core.dying import AFTER, BEFORE
@@ -105,6 +112,7 @@ class Told:
     world: World
     lab: Pipeline
     hook: UUID
+    secret: UUID
     image: UUID
 
     def copies(self, *keys: str) -> list[UUID]:
@@ -124,8 +132,8 @@ class Told:
 
 def hooked(world: World, url: str) -> Told:
     lab, image = world.pipeline(), world.image(world.person("ines"))
-    hook, _ = enrol_webhook(str(lab.id), url=url, reach=egress.reach(), at=world.at)
-    return Told(world, lab, hook, image)
+    made, _ = enrol_webhook(str(lab.id), url=url, reach=egress.reach(), at=world.at)
+    return Told(world, lab, made.webhook, made.secret, image)
 
 
 @pytest.fixture
@@ -141,7 +149,7 @@ def test_it_arrives_signed_and_in_order(told: Telling, endpoint: Received) -> No
     numbers = lab.copies("a", "b", "c")
     tasks.deliver()
     came = endpoint.all()
-    shared, public = letter.secret(lab.hook), letter.public_key(lab.hook)
+    shared, public = letter.secret(lab.secret), letter.public_key(lab.secret)
     assert [each["headers"]["webhook-id"] for each in came] == list(map(str, numbers))
     for each in came:
         UsualLibrary(shared).verify(each["body"], each["headers"])
@@ -406,10 +414,10 @@ def test_the_sweep_finds_what_a_lost_message_missed(world: World, monkeypatch: p
 
 def test_nobody_can_sign_with_what_is_stored(world: World, settings: Settings) -> None:
     one, other = hooked(world, "https://hooks.example/"), hooked(world, "https://hooks.example/")
-    known = {letter.secret(one.hook), letter.secret(other.hook)}
+    known = {letter.secret(one.secret), letter.secret(other.secret)}
     assert len(known) == 2
     settings.SECRET_KEY = secrets.token_urlsafe(32)
-    assert letter.secret(one.hook) not in known
+    assert letter.secret(one.secret) not in known
 
 
 def test_an_operator_adds_lists_and_stops(world: World, capsys: pytest.CaptureFixture[str]) -> None:
@@ -419,8 +427,9 @@ def test_an_operator_adds_lists_and_stops(world: World, capsys: pytest.CaptureFi
     call_command("webhook", "add", "face lab", "https://hooks.example/a")
     said = capsys.readouterr().out.split()
     (found,) = webhooks()
-    assert said[-1] == letter.secret(found.id)
-    assert letter.public_key(found.id) in said
+    (secret,) = secrets_of(found.id, at=timezone.now())
+    assert said[-1] == letter.secret(secret.id)
+    assert letter.public_key(secret.id) in said
     call_command("webhook", "list")
     assert listed(capsys) == (str(found.id), "in use")
     call_command("webhook", "disable", str(found.id))
@@ -436,3 +445,96 @@ def test_an_operator_adds_lists_and_stops(world: World, capsys: pytest.CaptureFi
 def listed(capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
     parts = capsys.readouterr().out.strip().split("  ")
     return parts[0], parts[-1]
+
+
+def test_while_secrets_overlap_both_verify_and_then_only_the_new_one(told: Telling, endpoint: Received) -> None:
+    lab = told("200")
+    made = issue_webhook_secret(lab.hook, at=timezone.now(), overlap=timedelta(hours=1))
+    former, fresh = letter.secret(lab.secret), letter.secret(made.secret)
+    lab.copies("a")
+    tasks.deliver()
+    (came,) = endpoint.all()
+    for secret in (former, fresh, letter.public_key(lab.secret), letter.public_key(made.secret)):
+        assert verify(came["headers"], came["body"].encode(), secret)
+    for secret in (former, fresh):
+        UsualLibrary(secret).verify(came["body"], came["headers"])
+    revoke_webhook_secret(lab.hook, label="secret-1", at=timezone.now())
+    lab.copies("b")
+    tasks.deliver()
+    (came,) = endpoint.all()
+    assert verify(came["headers"], came["body"].encode(), fresh)
+    with pytest.raises(BadSignature):
+        verify(came["headers"], came["body"].encode(), former)
+
+
+def test_a_secret_ends_with_its_overlap_by_itself(world: World) -> None:
+    lab = hooked(world, "https://hooks.example/")
+    made = issue_webhook_secret(lab.hook, at=world.at + timedelta(seconds=1), overlap=timedelta(hours=1))
+    lab.copies("a")
+    owed = take(at=world.at + timedelta(minutes=59))
+    assert owed is not None
+    assert owed.secrets == (made.secret, lab.secret)
+    lab.wait_over()
+    owed = take(at=timezone.now() + timedelta(hours=1))
+    assert owed is not None
+    assert owed.secrets == (made.secret,)
+    assert [each.ended for each in secrets_of(lab.hook, at=world.at + timedelta(hours=2))] == ["", "expired"]
+
+
+def test_a_webhook_is_never_without_a_secret(world: World) -> None:
+    lab, other = hooked(world, "https://hooks.example/"), hooked(world, "https://hooks.example/")
+    issue_webhook_secret(other.hook, at=world.at, label="others")
+    with pytest.raises(LastSecret):
+        revoke_webhook_secret(lab.hook, label="secret-1", at=world.at)
+    for hook, label in ((lab.hook, "others"), (UUID(int=0), "secret-1")):
+        with pytest.raises(NotFound):
+            revoke_webhook_secret(hook, label=label, at=world.at)
+    made = issue_webhook_secret(lab.hook, at=world.at, overlap=timedelta(0))
+    lab.copies("a")
+    owed = take(at=timezone.now())
+    assert owed is not None
+    assert owed.secrets == (made.secret,)
+
+
+def test_a_former_secret_of_the_server_signs_while_it_is_kept(
+    told: Telling, endpoint: Received, settings: Settings
+) -> None:
+    lab, former = told("200"), settings.SECRET_KEY
+    known = letter.secret(lab.secret)
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = secrets.token_urlsafe(48), [former]
+    lab.copies("a")
+    tasks.deliver()
+    (came,) = endpoint.all()
+    for secret in (known, letter.secret(lab.secret)):
+        assert verify(came["headers"], came["body"].encode(), secret)
+    settings.SECRET_KEY_FALLBACKS = []
+    lab.copies("b")
+    tasks.deliver()
+    (came,) = endpoint.all()
+    with pytest.raises(BadSignature):
+        verify(came["headers"], came["body"].encode(), known)
+
+
+def test_a_disabled_pipeline_is_sent_nothing(told: Telling, endpoint: Received) -> None:
+    lab = told("200")
+    lab.copies("a")
+    disable_pipeline(str(lab.lab.id), at=timezone.now())
+    tasks.deliver()
+    assert endpoint.all() == []
+    enable_pipeline(str(lab.lab.id), at=timezone.now())
+    tasks.deliver()
+    assert len(endpoint.all()) == 1
+
+
+def test_an_operator_replaces_a_secret(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    lab = hooked(world, "https://hooks.example/")
+    call_command("webhook", "secret", "add", str(lab.hook), "--label", "2027")
+    fresh = capsys.readouterr().out.split()[-1]
+    call_command("webhook", "secret", "list", str(lab.hook))
+    said = capsys.readouterr().out
+    assert re.findall(r"^(\S+) ", said, re.M) == ["2027", "secret-1"]
+    assert "signs until" in said
+    assert fresh not in said
+    call_command("webhook", "secret", "revoke", str(lab.hook), "secret-1")
+    call_command("webhook", "secret", "list", str(lab.hook))
+    assert "revoked" in capsys.readouterr().out

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from consentkit.checkpoints import open_checkpoint
@@ -13,7 +13,7 @@ from consentkit.feeds import OLD_FEED, PlainFeed
 from consentkit.looking import MissingExtra, require_fit
 from consentkit.scopes import AUDIENCES
 from consentkit.settings import Settings, require_address
-from consentkit.transport import Transport
+from consentkit.transport import SOON, Transport, ending
 from consentkit.trust import CLOCK_SKEW, require_young
 
 
@@ -86,7 +86,11 @@ def _key(settings: Settings, transport: Transport) -> Finding:
     except ConsentkitError as error:  # no key, or one that the registry does not know
         return Finding("key", fine=False, says=str(error))
     purposes = answer.get("purposes") if isinstance(answer, dict) else None
-    return Finding("key", fine=True, says=f"the registry knows it, for {', '.join(map(str, purposes or []))}")
+    known = f"the registry knows it, for {', '.join(map(str, purposes or []))}"
+    if (ends := transport.key_ends) is None:
+        return Finding("key", fine=True, says=known)
+    soon = ends - datetime.now(UTC) < SOON
+    return Finding("key", fine=not soon, says=ending(ends) if soon else f"{known}, until {ends:%Y-%m-%d}")
 
 
 def _log(settings: Settings, transport: Transport) -> Finding:
@@ -121,12 +125,16 @@ def _clock(transport: Transport) -> Finding:
 def _state(settings: Settings) -> Finding:
     at = time.time()
     try:
+        from consentkit import access, signing
         from consentkit.state import Store
     except ModuleNotFoundError as error:  # the extra is not installed: `check` and `verify` work without
         return Finding("state", fine=True, says=f"none without {error.name}: pip install 'consentkit[filter]' to sync")
     try:
-        store = Store(settings.home, url=settings.require_url(), key=settings.require_key())
-        state = store.load(settings.require_verifier())
+        verifier = settings.require_verifier()
+        opened = access.remembered(settings)
+        secret = signing.signer(settings.home).encode()
+        store = opened and Store(settings.home, feed=opened.named(), secret=secret)
+        state = store.load(verifier) if store else None
         if state is None:
             return Finding("state", fine=True, says="nothing synced yet: run consentkit sync")
         require_young(state.close, max_age=settings.max_age, at=at)

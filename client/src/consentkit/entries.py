@@ -49,6 +49,16 @@ class Kind(StrEnum):
     CASE_EXTENDED = "case_extended"
     CASE_TAKEN_UP = "case_taken_up"
     CASE_REOPENED = "case_reopened"
+    KEY_ISSUED = "key_issued"
+    KEY_REVOKED = "key_revoked"
+    PIPELINE_DISABLED = "pipeline_disabled"
+    PIPELINE_ENABLED = "pipeline_enabled"
+    WEBHOOK_SECRET_ISSUED = "webhook_secret_issued"  # noqa: S105 - a word
+    WEBHOOK_SECRET_REVOKED = "webhook_secret_revoked"  # noqa: S105 - a word
+    TOKEN_ISSUED = "token_issued"  # noqa: S105 - a word
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a word
+    STEWARD_REMOVED = "steward_removed"
+    SESSIONS_ENDED = "sessions_ended"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ ConsentkitError
 ├── Stale             the synced state is older than allowed
 │   └── LeaseEnded    the pinned size has ended its term
 └── Unreachable       the registry did not answer, or not to this key
+
+KeyEnding is a warning (of Python's `warnings`): the key ends within 30 days.
 """
 
 
@@ -46,3 +48,7 @@ class LeaseEnded(Stale):
 
 class Unreachable(ConsentkitError):
     """The registry could not be asked: the network failed, or it refused the key."""
+
+
+class KeyEnding(UserWarning):
+    """The key ends within 30 days: ask the registry's operator for the one that takes its place."""

@@ -69,11 +69,18 @@ class KeyedFeed:
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._offered: Offered | None = None
 
     def log(self, path: str) -> bytes:
         return self._transport.log(path)
 
     def snapshot(self) -> Offered:
+        """Asked for once: whoever only wants to know what the key opens costs the sync nothing."""
+        if self._offered is None:
+            self._offered = self._newest()
+        return self._offered
+
+    def _newest(self) -> Offered:
         answer = _object(self._transport.get("snapshot", patience=_BUILDING))
         if "logged" not in answer:
             raise Malformed("the registry does not say where its log holds the snapshot: it is older than consentkit")

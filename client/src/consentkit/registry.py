@@ -11,10 +11,10 @@ from typing import Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from consentkit import attesting, checks, matches, notifications, signing
+from consentkit import access, attesting, checks, matches, notifications, signing
 from consentkit.attesting import Affected, Attested, Run
 from consentkit.checks import Answer, By
-from consentkit.errors import Stale
+from consentkit.errors import Inconsistent, Stale
 from consentkit.feeds import OLD_FEED, Feed, KeyedFeed, PlainFeed
 from consentkit.filtering import Judge
 from consentkit.matches import Match
@@ -29,6 +29,7 @@ from consentkit.syncing import sync
 from consentkit.transport import Transport
 from consentkit.trust import require_young
 
+NOTHING: Final = "nothing is synced for this key, or this feed: run consentkit sync"
 LEASE: Final = 900
 """Seconds for which a synced state answers before it is synced again."""
 
@@ -133,7 +134,9 @@ class Registry:
         """The newest state, stored. Raises Unreachable, Malformed, BadProof, Inconsistent or Stale."""
         verifier = self.settings.require_verifier()
         with self._source(verifier) as source:
-            state = sync(source, self._store(), verifier)
+            store = self._store(source)
+            state = sync(source, store, verifier)
+        self._require_access(state)
         remedy = "the registry serves old answers, ask its operator" if self.feed is None else OLD_FEED
         require_young(state.close, max_age=self.settings.max_age, at=time.time(), remedy=remedy)
         self._hold(state)
@@ -141,9 +144,9 @@ class Registry:
 
     def offline(self) -> State:
         """The state as last synced, without asking anybody. Raises Stale, or BadProof if it was changed."""
-        state = self._store().load(self.settings.require_verifier())
+        state = self._kept(self._store())
         if state is None:
-            raise Stale("nothing is synced for this registry and key, or this feed: run consentkit sync")
+            raise Stale(NOTHING)
         require_young(state.close, max_age=self.settings.max_age, at=time.time())
         return state
 
@@ -188,9 +191,17 @@ class Registry:
         return self.pinned(state.size)
 
     def pinned(self, size: int) -> Pin:
-        """A size that `pin` kept under the same home, registry and key. Raises Stale, or BadProof if it was changed."""
-        kept = self._store().pinned(size)
-        state = kept.load(self.settings.require_verifier())
+        """A size that `pin` kept under the same home, for this key or another of the same pipeline.
+
+        A key that is new here is asked for what it opens. Raises Stale, or BadProof if it was changed.
+        """
+        if self.feed is None and access.remembered(self.settings) is None:
+            with self._source(self.settings.require_verifier()) as source:
+                store = self._store(source)
+        else:
+            store = self._store()
+        kept = store.pinned(size)
+        state = self._kept(kept)
         if state is None or state.size != size:
             raise Stale(f"size {size} is not pinned in {kept.folder}: call pin(), or share CONSENTKIT_HOME")
         return Pin(Kept(state, kept.folder, kept.rows_path()), newest=self.pin)
@@ -223,12 +234,34 @@ class Registry:
             with Transport(self.feed, plain=True) as transport:
                 yield PlainFeed(transport, verifier, audience=self.audience, collection=self.collection)
 
-    def _store(self) -> Store:
+    def _store(self, source: Feed | None = None) -> Store:
+        """Where the state is kept. Without a source nobody is asked. Raises Stale where that is not known yet."""
+        secret = signing.signer(self.settings.home).encode()
         if self.feed is not None:
-            # No key binds the rows to the notes: this machine's own secret does.
-            secret = signing.signer(self.settings.home).encode()
-            return Store(self.settings.home, url=f"{self.feed}\n{self.audience}\n{self.collection or ''}", key=secret)
-        return Store(self.settings.home, url=self.settings.require_url(), key=self.settings.require_key())
+            named = f"{self.feed}\n{self.audience}\n{self.collection or ''}"
+        else:
+            named = self._access(source).named()
+        return Store(self.settings.home, feed=named, secret=secret)
+
+    def _access(self, source: Feed | None = None) -> access.Access:
+        found = access.remembered(self.settings)
+        if found is None and source is not None:
+            found = access.asked(source, self.settings, self.settings.require_verifier())
+        if found is None:
+            raise Stale(NOTHING)
+        return found
+
+    def _kept(self, store: Store) -> State | None:
+        """What is stored there. Raises BadProof if it was changed."""
+        state = store.load(self.settings.require_verifier())
+        if state is not None:
+            self._require_access(state)
+        return state
+
+    def _require_access(self, state: State) -> None:
+        """The rows are those that the key opens, whatever a folder is called."""
+        if self.feed is None and access.Access.of(state.parts) != self._access():
+            raise Inconsistent("this state is of another collection, purposes or audience than the key: sync again")
 
 
 def _environment() -> dict[str, str]:

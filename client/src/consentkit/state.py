@@ -1,7 +1,8 @@
 """The synced state on disk: the rows as one Arrow file, and the notes that sign them.
 
-One folder for each registry and key. `state.json` names the rows by their SHA-256, so a state is replaced in
-one rename: a crash at any step leaves the old state whole, and at worst a file that the next sync removes.
+One folder for each feed: a collection, purposes and an audience. `state.json` names the rows by their SHA-256,
+so a state is replaced in one rename: a crash at any step leaves the old state whole, and at worst a file that the next
+sync removes.
 
 Invariant
   * What does not agree with its own digest, or with the log's signature, is an error; never an empty list.
@@ -77,12 +78,13 @@ class State:
 
 
 class Store:
-    """The folder of one registry and key."""
+    """The folder of one feed."""
 
-    def __init__(self, home: Path, *, url: str, key: str) -> None:
-        name = hashlib.sha256(f"{url}\n{key}".encode()).hexdigest()[:32]
+    def __init__(self, home: Path, *, feed: str, secret: str) -> None:
+        """`feed` names it; `secret` is this machine's own, and binds the rows to the notes."""
+        name = hashlib.sha256(f"{feed}\n{secret}".encode()).hexdigest()[:32]
         self.folder = home / "states" / name
-        self._secret = hashlib.sha256(f"consentkit state\n{key}".encode()).digest()
+        self._secret = hashlib.sha256(f"consentkit state\n{secret}".encode()).digest()
 
     def pinned(self, size: int) -> "Store":
         """The folder of one pinned size, which no sync replaces."""
@@ -163,7 +165,7 @@ class Store:
                 raise Malformed(f"a state of version {version}")
             notes = Notes(canonical.text(checkpoint), canonical.text(close), canonical.text(parts))
             if not hmac.compare_digest(canonical.text(mac), self._mac(notes, canonical.text(name))):
-                raise Malformed("it was not written with this key")
+                raise Malformed("it was not written on this machine")
             listed = open_list(notes.parts, verifier)
             rows = rows_in(self.folder / (canonical.from_hex(name, size=SHA256_BYTES).hex() + _ROWS), listed)
             state = State.opened(rows, notes, verifier)

@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +21,16 @@ import httpx2
 import tenacity
 
 import consentkit
-from consentkit.errors import BadProof, Malformed, Unreachable
+from consentkit.errors import BadProof, KeyEnding, Malformed, Unreachable
 
 JSON_BYTES: Final = 64 * 2**20
 NOTE_BYTES: Final = 2**20
 SECONDS: Final = 60
 PART_SECONDS: Final = 3600
 ATTEMPTS: Final = 3
+KEY_ENDS: Final = "key-expires-at"
+SOON: Final = timedelta(days=30)
+"""Before a key's end, for which every new connection warns of it."""
 
 _PATIENCE: Final = 30
 _CHECK: Final = "check CONSENTKIT_URL, the network, and that the registry runs"
@@ -67,6 +72,8 @@ class Transport:
     def __init__(self, url: str, *, key: str = "", plain: bool = False) -> None:
         headers = {"user-agent": f"consentkit/{consentkit.__version__}"}
         self._authorization = {"authorization": f"Bearer {key}"} if key else {}
+        self.key_ends: datetime | None = None
+        """When the key ends, as the last answer said; None before, and where none says it."""
         self._url = url
         self._base = "/" if plain else "/api/v1/"
         self._check = "check the feed's address and the network" if plain else _CHECK
@@ -165,11 +172,30 @@ class Transport:
             with self._client.stream(method, self._url + path, **request) as response:
                 if response.status_code not in _ANSWERS:
                     raise _refusal(response, keyed=bool(self._authorization))
+                self._note_end(response.headers.get(KEY_ENDS, ""))
                 yield response
         except httpx2.InvalidURL as error:  # an address that no request can go to
             raise Unreachable(f"{self._url} is not an address: {error}") from error
         except httpx2.HTTPError as error:  # refused, cut, timed out, not TLS, not HTTP
             raise _Passing(f"{self._url} did not answer ({error or type(error).__name__}): {self._check}") from error
+
+    def _note_end(self, told: str) -> None:
+        """Warns once of a key that ends soon."""
+        try:
+            ends = datetime.fromisoformat(told)
+        except ValueError:  # not said
+            return
+        first, self.key_ends = self.key_ends is None, ends.astimezone(UTC)
+        if first and self.key_ends - datetime.now(UTC) < SOON:
+            warnings.warn(ending(self.key_ends), KeyEnding, stacklevel=2)
+
+
+def ending(at: datetime) -> str:
+    """What to do about a key that ends then."""
+    return (
+        f"CONSENTKIT_KEY ends on {at:%Y-%m-%d}: ask the registry's operator for another key of the same pipeline "
+        "(`manage.py pipeline key add`); synced states and pins go on with it"
+    )
 
 
 def _patiently(fetch: Callable[[], Body]) -> Body:

@@ -1,7 +1,7 @@
 """Signed webhooks, after Standard Webhooks (https://www.standardwebhooks.com): what the registry sends, you verify.
 
-Two signatures stand in `webhook-signature`: `v1` (HMAC-SHA256 with the shared secret, `whsec_…`) and `v1a` (Ed25519;
-whoever has only the public key, `whpk_…`, can verify and not sign). Either is enough.
+Two signatures stand in `webhook-signature` for each secret in force: `v1` (HMAC-SHA256 with the shared secret,
+`whsec_…`) and `v1a` (Ed25519; whoever has only the public key, `whpk_…`, can verify and not sign). One is enough.
 """
 
 import base64
@@ -11,7 +11,7 @@ import hmac
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,11 +68,17 @@ def verify(headers: Mapping[str, str], body: bytes, secret: str, *, clock: Calla
     return _event(name, body)
 
 
-def sign(name: str, moment: int, body: bytes, *, secret: bytes, key: Ed25519PrivateKey) -> dict[str, str]:
-    """The three headers of one attempt at this second."""
+def sign(name: str, moment: int, body: bytes, *, pairs: Sequence[tuple[bytes, Ed25519PrivateKey]]) -> dict[str, str]:
+    """The three headers of one attempt at this second; two signatures for each pair of secret and key.
+
+    Several pairs while one takes the place of another: whoever verifies takes the one that it knows.
+    """
     signed = _signed(name, moment, body)
-    mac = hmac.digest(_sized(secret), signed, "sha256")
-    both = (("v1", mac), ("v1a", key.sign(signed)))
+    both = [
+        each
+        for secret, key in pairs
+        for each in (("v1", hmac.digest(_sized(secret), signed, "sha256")), ("v1a", key.sign(signed)))
+    ]
     return {
         "webhook-id": name,
         "webhook-timestamp": str(moment),

@@ -1,6 +1,7 @@
 """Webhooks beside a running server: where pipelines are told that a notification waits."""
 
 from argparse import ArgumentParser
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -8,8 +9,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from consent.acts.enrol_webhook import enrol_webhook
+from consent.acts.issue_webhook_secret import issue_webhook_secret
+from consent.acts.revoke_webhook_secret import revoke_webhook_secret
 from consent.acts.stop_webhook import resume_webhook, stop_webhook
-from consent.reads.webhooks import Endpoint, webhooks
+from consent.reads.webhooks import Endpoint, secrets_of, webhooks
 from registry.errors import Refusal
 from service.hooks.egress import reach
 from service.hooks.letter import public_key, secret
@@ -36,6 +39,21 @@ class Command(BaseCommand):
         verbs.add_parser("list", help="each endpoint, when it last heard, and what is wrong with it")
         for verb, does in (("disable", "send nothing more"), ("enable", "go on where it stopped, at once")):
             verbs.add_parser(verb, help=does).add_argument("webhook", metavar="WEBHOOK", type=UUID, help="its number")
+        secret = verbs.add_parser("secret", help="what deliveries are signed with").add_subparsers(
+            dest="what", required=True
+        )
+        for verb, does in (
+            ("add", "make another secret and print it; until the overlap is over, the former ones sign too"),
+            ("list", "each secret by its label, never by its value"),
+            ("revoke", "sign with a secret no longer, at once"),
+        ):
+            one = secret.add_parser(verb, help=does)
+            one.add_argument("webhook", metavar="WEBHOOK", type=UUID, help="its number")
+            if verb == "add":
+                one.add_argument("--label", default="", help="how it is called in lists; default secret-2, …")
+                one.add_argument("--overlap", type=int, default=7, choices=range(31), metavar="DAYS", help="default 7")
+            if verb == "revoke":
+                one.add_argument("label", metavar="LABEL")
         parser.add_argument("--home", help="folder of the registry's data (default: var)")
 
     def handle(self, *_args: Any, verb: str, **options: Any) -> None:
@@ -47,6 +65,8 @@ class Command(BaseCommand):
                     stop_webhook(options["webhook"], at=timezone.now())
                 case "enable":
                     resume_webhook(options["webhook"], at=timezone.now())
+                case "secret":
+                    self._secret(options["what"], options)
                 case _:
                     self.stdout.write("\n".join(map(_line, webhooks())) or "There is no webhook.")
         except Refusal as refusal:  # its words say what to do
@@ -54,8 +74,31 @@ class Command(BaseCommand):
         nudger.deliver()
 
     def _add(self, pipeline: str, url: str) -> None:
-        number, _ = enrol_webhook(pipeline, url=url, reach=reach(), at=timezone.now())
-        self.stdout.write(f"Webhook {number}. Public key: {public_key(number)} Secret, shown once: {secret(number)}")
+        made, _ = enrol_webhook(pipeline, url=url, reach=reach(), at=timezone.now())
+        self.stdout.write(f"Webhook {made.webhook}. {_shown(made.secret)}")
+
+    def _secret(self, verb: str, options: dict[str, Any]) -> None:
+        webhook, at = options["webhook"], timezone.now()
+        match verb:
+            case "add":
+                overlap = timedelta(days=options["overlap"])
+                made = issue_webhook_secret(webhook, at=at, label=options["label"], overlap=overlap)
+                until = f"The former ones sign until {made.others_end_at:%Y-%m-%d %H:%M}."
+                self.stdout.write(f"Secret {made.label}. {until} {_shown(made.secret)}")
+            case "list":
+                said = [
+                    f"{each.label}  issued {each.issued_at:%Y-%m-%d}  "
+                    + (each.ended or (f"signs until {each.ends_at:%Y-%m-%d %H:%M}" if each.ends_at else "signs"))
+                    for each in secrets_of(webhook, at=at)
+                ]
+                self.stdout.write("\n".join(said) or "There is no such webhook.")
+            case _:
+                revoke_webhook_secret(webhook, label=options["label"], at=at)
+                self.stdout.write("Revoked: nothing is signed with it any more.")
+
+
+def _shown(number: UUID) -> str:
+    return f"Public key: {public_key(number)} Secret, shown once: {secret(number)}"
 
 
 def _line(found: Endpoint) -> str:

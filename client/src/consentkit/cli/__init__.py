@@ -2,14 +2,15 @@
 
 import signal
 import sys
-from typing import Annotated, Final, NoReturn
+import warnings
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
 import consentkit
 from consentkit.cli import attesting, checks, copies, feed, indexes, proofs
 from consentkit.cli.errors import exit_code
-from consentkit.errors import ConsentkitError
+from consentkit.errors import ConsentkitError, KeyEnding
 
 _EXTRAS: Final = {"numpy", "pyarrow"}
 
@@ -59,6 +60,7 @@ def _root(
 def main() -> None:
     """Runs the command line. An error is one line that says what to do."""
     signal.signal(signal.SIGTERM, _end)
+    warnings.showwarning = _warn
     try:
         app()
     except ConsentkitError as error:  # what we know how to explain
@@ -72,6 +74,12 @@ def main() -> None:
         _fail(f"this needs {error.name}: pip install 'consentkit[filter]'", 1)
     except OSError as error:  # a full disk, a folder that cannot be written
         _fail(str(error), 1)
+
+
+def _warn(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    """Ours in one line; nobody else's is for whoever runs a command."""
+    if issubclass(category, KeyEnding):
+        print(f"consentkit: {message}", file=sys.stderr)
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -139,6 +139,8 @@ class _Door(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(data)))
+        if self.sim.key_ends:
+            self.send_header("key-expires-at", self.sim.key_ends)
         self.end_headers()
         self.wfile.write(data)
 

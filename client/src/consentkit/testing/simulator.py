@@ -50,6 +50,8 @@ class Simulator:
         self.page_rows = page_rows
         self.signer = Signer.generate("registry.test/log")
         self.key = secrets.token_urlsafe(32)
+        self.key_ends = ""
+        """When the key ends, RFC 3339, as each answer to it says; empty: not said."""
         self.publish_after = 0.0
         """Seconds from an act until a checkpoint covers it, for acts to come."""
         self.requests: list[str] = []

@@ -102,6 +102,12 @@ class LabelInvalid(Invalid):
     slug = "label-invalid"
 
 
+class AddressInvalid(Invalid):
+    """Not an e-mail address, or one that no mail can be sent to. The detail never quotes it."""
+
+    slug = "address-invalid"
+
+
 class NotReady(Refusal):
     """Law 11: the registry is in doubt about itself, and says what to do."""
 

@@ -16,22 +16,19 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
-
 from consent.acts import lodge as lodging
 from consent.acts import prove as proving
 from consent.acts.open_case import Matter
 from consent.reads.requests import Progress, progress
-from consent.rules.contacts import canonical
 from registry import originals
+from registry.errors import AddressInvalid
+from registry.rules import addresses
 from service.codes import send_code
 from service.nudge import nudger
 from service.problems import Problem
 from service.uploads import DigestedFile
 
 BEAT: Final = 0.25  # seconds; answers leave at its multiples, so their time tells nothing
-LONGEST_ADDRESS: Final = 254  # characters; RFC 5321, section 4.5.3.1.3, less its brackets
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 NUMBER: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -56,19 +53,11 @@ def asking(*, file: DigestedFile | None, sha256: str | None, image: str | None, 
         raise Problem("field-required", "Send one of 'file', 'sha256' and 'image'.", field="file")
     if len(named) > 1:
         raise Problem("request-ambiguous", "Send one of 'file', 'sha256' and 'image', not several.", field="file")
-    if not is_address(contact):
-        raise Problem("field-invalid", "'contact' is an e-mail address.", field="contact")
-    return Asking(_matter(file, sha256, image), canonical(contact), file)
-
-
-def is_address(text: str) -> bool:
-    """One that mail could reach. Judged in small letters, as it is kept: some capitals become longer than they were."""
-    small = text.lower()
     try:
-        validate_email(small if len(small) <= LONGEST_ADDRESS else "")
-    except ValidationError:  # said by Django's rule
-        return False
-    return True
+        address = addresses.canonical(contact)
+    except AddressInvalid as fault:
+        raise Problem("field-invalid", f"'contact' is an e-mail address. {fault.detail}", field="contact") from fault
+    return Asking(_matter(file, sha256, image), address, file)
 
 
 def lodge(asked: Asking, *, page: str, signed_in: str | None, at: datetime) -> str:
@@ -81,7 +70,7 @@ def lodge(asked: Asking, *, page: str, signed_in: str | None, at: datetime) -> s
         asked.file.keep(originals.asked(asked.matter.case))
     lodged = lodging.lodge(asked.matter, contact=asked.contact, at=at)
     sent = send_code(lodged, contact=asked.contact, page=page)
-    proven = signed_in is not None and canonical(signed_in) == asked.contact
+    proven = signed_in is not None and addresses.canonical(signed_in) == asked.contact
     if proven or not sent:
         proving.count(lodged.request, proven=proven, at=at)
         _nudge(lodged.request)

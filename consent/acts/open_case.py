@@ -13,7 +13,6 @@ from django.db.models import QuerySet
 
 from consent.acts.reaching import hold, one_at_a_time
 from consent.models import Case, CaseImage
-from consent.rules.contacts import canonical
 from consent.rules.lifecycle import CaseState, Hold, Search
 from consent.rules.likeness import Likeness, first_of_each
 from consentkit.entries import Kind
@@ -83,7 +82,7 @@ def open_case(matter: Matter, *, claimant: str, at: datetime, proven: bool = Tru
 
 def opened(matter: Matter, *, claimant: str, at: datetime, proven: bool) -> Opened:
     """The same, inside a transaction of the caller's."""
-    counted = canonical(claimant) if proven else str(matter.case)
+    counted = claimant if proven else str(matter.case)
     one_at_a_time(counted)
     sha256 = _watched(matter)
     if sha256 is not None:

@@ -15,7 +15,6 @@ from consent.acts.open_case import Matter, opened
 from consent.models import Case, Request
 from consent.models.requests import GUESSES, TERM
 from consent.rules.codes import digest
-from consent.rules.contacts import canonical
 from registry.errors import NotFound
 
 UNKNOWN = "There is no request with this reference and this code. Compare both with our e-mail."
@@ -52,7 +51,7 @@ def count(request: UUID, *, proven: bool, at: datetime) -> None:
         opened(_matter(locked), claimant=locked.contact, at=at, proven=proven)
         locked.opened_at = at
     elif proven and locked.proven_at is None:
-        Case.objects.filter(id=request).update(claimant=canonical(locked.contact))
+        Case.objects.filter(id=request).update(claimant=locked.contact)
     if proven:
         locked.proven_at = locked.proven_at or at
     locked.save(update_fields=["opened_at", "proven_at"])

@@ -6,35 +6,39 @@ from uuid import UUID, uuid4
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Lower
 
 from registry.errors import NotFound
 from registry.models.secrets import Secret, SecretQuerySet
+from registry.rules import addresses
 
 
 class AccountManager(BaseUserManager["Account"]):
-    """Accounts are found by address, whatever its case."""
+    """Accounts are found by their address's one form, however it is written."""
 
     def opened(self, email: str) -> "Account":
-        """The account of this address, locked; opened now where there is none. Two that race meet at its row."""
-        fresh = Account(email=email.lower())
+        """The account of this address, locked; opened now where there is none. Two that race meet at its row.
+
+        Raises AddressInvalid.
+        """
+        address = addresses.canonical(email)
+        fresh = Account(email=address)
         fresh.set_unusable_password()
         self.bulk_create([fresh], ignore_conflicts=True)
-        return self.select_for_update().get(email__iexact=email)
+        return self.select_for_update().get(email=address)
 
     def steward(self, email: str) -> "Account":
         """The steward of this address, locked. Raises NotFound."""
-        found = self.select_for_update().filter(email__iexact=email, is_steward=True).first()
+        found = self.select_for_update().filter(email=addresses.canonical(email), is_steward=True).first()
         if found is None:
             raise NotFound("No steward has this address. `manage.py steward list` shows them.")
         return found
 
     def get_by_natural_key(self, username: str | None) -> "Account":
-        return self.get(email__iexact=username)
+        return self.get(email=addresses.canonical(username or ""))
 
 
 class Account(AbstractBaseUser):
-    """A way to sign in: an address that receives codes. It says nothing about whom an image shows."""
+    """A way to sign in: an address that receives codes, in its one form. It says nothing about whom an image shows."""
 
     email = models.EmailField(max_length=254, unique=True)
     is_active = models.BooleanField(default=True)
@@ -48,7 +52,10 @@ class Account(AbstractBaseUser):
     objects = AccountManager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(Lower("email"), name="account_address_is_one")]
+        # Beside `unique`: nothing can be written here that only looks like another account's address.
+        constraints = [
+            models.CheckConstraint(condition=models.Q(email__regex="^[!-@[-~]+$"), name="account_address_is_canonical")
+        ]
 
 
 class PersonQuerySet(models.QuerySet["Person"]):

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from registry.errors import NotFound
 from registry.models import Account, Person, PersonToken, StewardToken
+from registry.rules import addresses
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ def person_of_account(account: int) -> UUID | None:
 
 def person_of_address(email: str) -> UUID:
     """The person whose account this address signs in to. Raises NotFound."""
-    found = Person.objects.filter(account__email__iexact=email).values_list("id", flat=True).first()
+    found = Person.objects.filter(account__email=addresses.canonical(email)).values_list("id", flat=True).first()
     if found is None:
         raise NotFound("Nobody has this address. `manage.py person add` enrols somebody.")
     return found

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from registry.models import Account, Person, PersonToken, Secret, Session, StewardToken
 from registry.models.sessions import SIGN_IN
+from registry.rules import addresses
 
 __all__ = ["SIGN_IN"]
 
@@ -56,7 +57,7 @@ def tokens_of(person: UUID, *, at: datetime) -> list[Held]:
 
 def steward_tokens_of(email: str, *, at: datetime) -> list[Held]:
     """Those of one address, revoked and expired ones too."""
-    return held(StewardToken.objects.filter(account__email__iexact=email), at=at)
+    return held(StewardToken.objects.filter(account__email=addresses.canonical(email)), at=at)
 
 
 def sessions_of(person: UUID, *, at: datetime) -> list[SignedIn]:

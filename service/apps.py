@@ -1,4 +1,4 @@
-"""The project itself as a Django app: pages, commands, and the cache table that rate limits live in."""
+"""The project itself as a Django app: pages, commands, and the table that limits live in."""
 
 from django.apps import AppConfig
 

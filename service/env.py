@@ -7,7 +7,8 @@
 | `SECRET_KEY` | at least 32 characters, for sessions and cursors |
 | `SECRET_KEY_FALLBACKS` | former ones that still count while one takes the place of another, `a,b,…`; default none |
 | `LOG_SIGNING_KEY` | the log's private key, as `manage.py log_key NAME` prints it |
-| `PUBLIC_URL` | how people reach the registry; https unless it is this machine |
+| `PUBLIC_URL` | how people reach the registry: `https://host`, without a path; http only on this machine |
+| `TRUSTED_PROXIES` | how many proxies of ours stand one behind the other before the web server; default 0 |
 | `REGISTRY_HOME` | the folder of images, snapshots and mail; default `var` |
 | `CHECKPOINT_DIR` | folders and addresses of the last checkpoint, with `:`; default in the user's state directory |
 | `EMAIL_URL` | `smtp://user:password@host:587` (STARTTLS), `smtps://…`, or `file:///folder`; default `home/mail` |
@@ -33,7 +34,8 @@ from registry.log import places
 
 SHORTEST_SECRET: Final = 32
 HIGHEST_PORT: Final = 65_535
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "[::1]"})
+LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+MOST_PROXIES: Final = 10
 
 
 class Unsafe(Exception):
@@ -50,6 +52,7 @@ class Env:
     secret_key_fallbacks: tuple[str, ...]
     log_signing_key: str
     public_url: SplitResult
+    trusted_proxies: int
     home: Path
     checkpoint_dir: str
     email: Mapping[str, Any]
@@ -58,7 +61,9 @@ class Env:
 
     @property
     def host(self) -> str:
-        return self.public_url.hostname or ""
+        """As a browser sends it: an IPv6 address in brackets."""
+        host = self.public_url.hostname or ""
+        return f"[{host}]" if ":" in host else host
 
     @property
     def secure(self) -> bool:
@@ -68,7 +73,7 @@ class Env:
     @classmethod
     def read(cls, given: Mapping[str, str]) -> "Env":
         """Raises Unsafe with every fault at once."""
-        faults = [*_missing(given), *_weak(given), *_unread(given)]
+        faults = [*_missing(given), *_weak(given), *_misplaced(given), *_unread(given)]
         if not faults:
             faults += places.faults(_checkpoint_dir(given), home=_home(given))
         if faults:
@@ -81,6 +86,7 @@ class Env:
             secret_key_fallbacks=tuple(_listed(given, "SECRET_KEY_FALLBACKS")),
             log_signing_key=given["LOG_SIGNING_KEY"],
             public_url=urlsplit(given["PUBLIC_URL"]),
+            trusted_proxies=int(given.get("TRUSTED_PROXIES") or 0),
             home=home,
             checkpoint_dir=_checkpoint_dir(given),
             email=_email(given, home),
@@ -120,15 +126,34 @@ def _weak(given: Mapping[str, str]) -> list[str]:
             Signer.parse(key)
         except Malformed as fault:
             faults.append(f"LOG_SIGNING_KEY is not a signer's key ({fault}): make one with `manage.py log_key NAME`")
-    url = urlsplit(given.get("PUBLIC_URL", "https://unset"))
-    if url.scheme != "https" and f"{url.hostname}" not in LOOPBACK:
+    return faults
+
+
+def _misplaced(given: Mapping[str, str]) -> list[str]:
+    """What is wrong with where the registry is reached."""
+    try:
+        url = urlsplit(given.get("PUBLIC_URL") or "https://unset")
+        host, port = url.hostname or "", url.port
+    except ValueError as fault:  # brackets that hold no address, a port that is none
+        return [f"PUBLIC_URL cannot be read: {fault}"]
+    faults = []
+    if not host or not host.isascii():
+        faults.append("PUBLIC_URL has no host in ASCII: a name of other letters is written as `xn--…`")
+    if url.scheme not in ("http", "https") or (url.scheme == "http" and host not in LOOPBACK):
         faults.append("PUBLIC_URL is not https, and not this machine")
+    if url.path.strip("/") or url.query or url.fragment or "@" in url.netloc or port == 0:
+        faults.append(
+            "PUBLIC_URL is more than `https://host` or `https://host:port`: it has the root of a host to itself"
+        )
     return faults
 
 
 def _unread(given: Mapping[str, str]) -> list[str]:
-    """Lists that cannot be read."""
+    """Lists and numbers that cannot be read."""
     faults = []
+    proxies = given.get("TRUSTED_PROXIES") or "0"
+    if not (proxies.isascii() and proxies.isdigit() and int(proxies) <= MOST_PROXIES):
+        faults.append(f"TRUSTED_PROXIES: {proxies[:20]!r} is not a number from 0 to {MOST_PROXIES}")
     for each in _listed(given, "WEBHOOK_NETWORKS"):
         try:
             ip_network(each)

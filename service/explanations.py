@@ -241,6 +241,19 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
     "purpose-unknown": ("There is no such purpose.", "Use one of the names in the description, letter by letter."),
     "page-size-invalid": ("`limit` is a whole number from 1 to 5,000.", "Send such a number or leave it out."),
     "range-not-satisfiable": ("The range lies beyond the end of the file.", "See `Content-Range` for its length."),
+    "mail-refused": ("The mail server says that there is no such mailbox.", "Look at the address, or use another one."),
+    "mail-unavailable": (
+        "Our mail cannot go out, or the other side asked us to come back later.",
+        "Try again in a few minutes. To stop the use of a picture of you without signing in, use /requests/new.",
+    ),
+    "length-required": (
+        "The body was sent in chunks, without saying how long it is (`Transfer-Encoding: chunked`).",
+        "Send it with a Content-Length. Nothing was done.",
+    ),
+    "address-invalid": (
+        "No mail can be sent to what was given as an address.",
+        "Send an address like name@example.com: a real domain, and before the @ letters a to z, digits and signs.",
+    ),
     "rate-limited": ("You have asked often in this hour.", "Wait as long as Retry-After says."),
     "unavailable": (
         "The database did not answer in time. What you asked for may or may not have been done.",

@@ -62,6 +62,7 @@ def split(argv: Sequence[str]) -> tuple[Path, list[str]]:
 def fill(home: Path, environ: MutableMapping[str, str]) -> None:
     """Whatever is not given comes from the home. Given values always win."""
     environ["REGISTRY_HOME"] = str(home)
+    (home / "mail").mkdir(mode=0o700, parents=True, exist_ok=True)  # whoever reads it signs in as anybody
     environ.setdefault("PUBLIC_URL", "http://127.0.0.1:8000")
     if not environ.get("SECRET_KEY"):
         environ["SECRET_KEY"] = _kept(home, "secret_key", secrets.token_urlsafe(48))

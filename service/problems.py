@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     # the core's refusals
+    "address-invalid": (422, "Not an e-mail address"),
     "not-found": (404, "No such thing"),
     "collection-unclear": (422, "Which collection?"),
     "collection-not-public": (409, "The collection is not public"),
@@ -107,6 +108,9 @@ SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     "digest-malformed": (422, "A key is not in its one form"),
     "page-size-invalid": (422, "Not a page size"),
     "range-not-satisfiable": (416, "No such range"),
+    "mail-refused": (422, "No mail for this address"),
+    "mail-unavailable": (503, "No mail can be sent right now"),
+    "length-required": (411, "How long is the body?"),
     "rate-limited": (429, "Too many requests"),
     "unavailable": (503, "Not available right now"),
     "server-error": (500, "A fault of ours"),
@@ -225,9 +229,14 @@ class ProblemMiddleware:
         if found is None or isinstance(error, Http404):
             return None
         slug, detail, members = found
-        if request.path.startswith(API):
-            return problem(slug, detail, **members)
-        return page(request, slug, detail)
+        return refused(request, slug, detail, **members)
+
+
+def refused(request: HttpRequest, slug: str, detail: str, **members: Any) -> HttpResponse:
+    """A refusal in the form of its door."""
+    if request.path.startswith(API):
+        return problem(slug, detail, **members)
+    return page(request, slug, detail)
 
 
 def _replaced(response: HttpResponse) -> HttpResponse:

@@ -13,7 +13,7 @@ BASE_DIR = Path(__file__).resolve().parent
 SECRET_KEY = ENV.secret_key
 SECRET_KEY_FALLBACKS = list(ENV.secret_key_fallbacks)
 DEBUG = False
-ALLOWED_HOSTS = [ENV.host, "localhost", "127.0.0.1"]
+ALLOWED_HOSTS = [ENV.host, "localhost", "127.0.0.1", "[::1]"]
 PUBLIC_URL = ENV.public_url.geturl().rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "service.problems.ProblemMiddleware",
+    "service.lengths.LengthMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -79,14 +80,9 @@ TEMPLATES = [
 ]
 
 DATABASES = {"default": dict(ENV.database)}
-# Law 9: codes, sessions and rate limits live in PostgreSQL, so that signing in to withdraw needs nothing else.
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "service_cache",
-        "OPTIONS": {"MAX_ENTRIES": 1_000_000},
-    }
-}
+# Law 9: codes, sessions and limits live in PostgreSQL, so that signing in to withdraw needs nothing else. A cache would
+# be a second place that counts, so there is none.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 SESSION_ENGINE = "registry.models.sessions"
 SESSION_COOKIE_AGE = 8 * 60 * 60
 SESSION_COOKIE_HTTPONLY = True
@@ -136,9 +132,9 @@ ACCOUNT_FORMS = {
     "confirm_login_code": "service.accounts.CodeForm",
 }
 ACCOUNT_PREVENT_ENUMERATION = True
-# Behind TLS there is one proxy: without this everybody would share its address, and its limits (law 9).
-ALLAUTH_TRUSTED_PROXY_COUNT = 1 if ENV.secure else 0
-ACCOUNT_RATE_LIMITS = {"request_login_code": "60/m/ip,5/m/key"}  # key: the address that gets the code
+ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 10  # as service.limits.GUESSES, which counts them one by one
+ACCOUNT_RATE_LIMITS = False  # service.limits has them
+TRUSTED_PROXIES = ENV.trusted_proxies
 ACCOUNT_UNIQUE_EMAIL = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = False

@@ -41,7 +41,7 @@ from registry.acts.register import Measured
 from registry.acts.reject import reject
 from registry.log.readiness import stopped
 from registry.reads.queue import bringers, exhausted, waiting
-from service import leftovers
+from service import leftovers, limits
 from service.celery import app
 from service.examined import Unreadable, small_of
 from service.hooks import egress
@@ -296,6 +296,7 @@ def log_disclosures() -> None:
 
 @app.task(name="service.tasks.tidy")
 def tidy() -> None:
-    """Remove what uploads left behind that never became images, and sessions whose time is over."""
+    """Remove what uploads left behind that never became images, sessions that are over, and counters that have run out."""
     leftovers.remove_leftovers(timezone.now())
     forget_sessions(at=timezone.now())
+    limits.forget()

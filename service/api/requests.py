@@ -9,12 +9,12 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from consent.reads.requests import Progress
+from service import limits
 from service.api import described as d
 from service.api import examples, forms
 from service.api.doors import Door, answer, written
 from service.api.images import fields_of, the_file
 from service.api.parsers import FormParser
-from service.limits import require_rate
 from service.requests import asking, evenly, lodge, prove, read
 
 EMAIL: Final = {"type": "string", "format": "email"}
@@ -74,7 +74,7 @@ class Requests(Door):
             file = the_file(request)
             said = forms.read(Said, fields_of(request))
             asked = asking(file=file, **vars(said))
-            require_rate(request, contact=asked.contact)
+            limits.require_rate(request, limits.REQUESTS)
             page = request.build_absolute_uri("/requests/proof")
             reference = lodge(asked, page=page, signed_in=None, at=timezone.now())
         return answer({"reference": reference}, status=202)

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from registry.reads.people import steward_of_token
-from service.limits import require_rate
+from service import limits
 
 
 class TokenForm(forms.Form):
@@ -35,10 +35,10 @@ class TokenForm(forms.Form):
 
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """A wrong token says no more than that; guesses are limited like requests are."""
+    """A wrong token says no more than that; guesses are limited by where they come from."""
     form = TokenForm(request.POST or None)
     if request.method == "POST":
-        require_rate(request, contact=request.POST.get("token", ""))
+        limits.require_rate(request, limits.TOKENS)
         if form.is_valid():
             account = get_user_model()._default_manager.get(pk=form.account)  # noqa: SLF001 - Django's name for it
             login(request, account, backend="allauth.account.auth_backends.AuthenticationBackend")

@@ -12,7 +12,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_http_methods
 
 from registry.errors import NotFound
-from service.limits import require_rate
+from service import limits
 from service.problems import SLUGS, Problem
 from service.requests import NUMBER, Asking, asking, evenly, lodge, prove
 from service.uploads import DigestedFile
@@ -37,7 +37,7 @@ def request(asked: HttpRequest) -> HttpResponse:
 @csrf_protect
 def _lodged(asked: HttpRequest) -> HttpResponse:
     understood = _read(asked)
-    require_rate(asked, contact=understood.contact)
+    limits.require_rate(asked, limits.REQUESTS)
     reference = lodge(
         understood,
         page=asked.build_absolute_uri(reverse("request-proof")),

@@ -54,6 +54,7 @@ urlpatterns = [
     # Before allauth's own: one page is the way in, whether somebody was here before or not.
     path("accounts/login/", one_way_in),
     path("accounts/login/code/", signing_in.Address.as_view()),
+    path("accounts/login/code/confirm/", signing_in.Code.as_view()),
     path("accounts/signup/", one_way_in),
     re_path("^accounts/(?:email|password|reauthenticate|confirm-email)(?:/|$)", nothing_here),
 ]

@@ -57,6 +57,19 @@ BODIES = {
 }
 
 
+CHUNKED = ["checks", "me/withdrawals", "me/grants", "me/images", "requests", "matches", "/requests/new", "/stop", "/"]
+
+
+@pytest.mark.parametrize("path", CHUNKED)
+def test_a_body_in_chunks_is_never_taken_for_an_empty_one(world: World, doors: Doors, path: str) -> None:
+    key = doors.token(world.person("ines"))
+    answer = doors.raw(path, key, b"{}", CONTENT_LENGTH="", Transfer_Encoding="chunked")
+    assert answer.status_code == 411
+    assert b"Content-Length" in answer.content
+    if not path.startswith("/"):
+        assert slug(answer) == "length-required"
+
+
 @pytest.mark.parametrize("path", ["me/grants", "me/withdrawals", "matches"])
 def test_json_is_read_strictly(world: World, doors: Doors, subtests: pytest.Subtests, path: str) -> None:
     token = doors.key() if path == "matches" else doors.token(world.person("ines"))

@@ -37,6 +37,7 @@ from registry.log.signer import verifier
 from service import limits
 from service.explanations import EXPLANATIONS
 from service.leftovers import remove_answered
+from service.limits import Limit
 from service.nudge import nudger
 from service.problems import SLUGS
 from tests.api.conftest import Doors, slug
@@ -381,7 +382,7 @@ def test_an_empty_field_is_no_number(doors: Doors, field: str) -> None:
 
 
 def test_asking_often_is_limited(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "ALLOWED", 2)
+    monkeypatch.setattr(limits, "REQUESTS", Limit("requests", 2, timedelta(hours=1)))
     image = str(UUID(int=1))
     for _ in range(2):
         assert request(doors, contact="a@example.org", image=image).status_code == 202

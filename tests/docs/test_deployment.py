@@ -7,6 +7,10 @@ from typing import Any, Final
 
 import pytest
 import yaml
+from django.test import RequestFactory
+from pytest_django import Settings
+
+from service.sources import source_of
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DEPLOY: Final = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
@@ -80,3 +84,18 @@ def test_what_posts_to_strangers_sees_no_picture() -> None:
     assert "volumes" not in SERVICES["sender"]
     assert "--queues=deliveries" in SERVICES["sender"]["command"]
     assert not any("--queues" in word for word in SERVICES["worker"]["command"])
+
+
+def test_a_proxy_after_our_words_leaves_the_client_no_say(rf: RequestFactory, settings: Settings) -> None:
+    """What the snippet for nginx and the Caddyfile send on, where a client sends headers of its own."""
+    directives = dict(re.findall(r"^ +proxy_set_header (\S+) (\S+);$", DEPLOY, re.M))
+    seen = {"$host": "registry.example.org", "$remote_addr": "203.0.113.7"}
+    nginx = {name: seen.get(value, value) for name, value in directives.items()}
+    assert set(nginx) == {"Host", "X-Forwarded-Proto", "X-Forwarded-For"}
+    settings.TRUSTED_PROXIES = int(re.sub(r"\D", "", SERVICES["web"]["environment"]["TRUSTED_PROXIES"]))
+    forged = {"X-Forwarded-For": "198.51.100.1", "X-Forwarded-Proto": "http"}
+    request = rf.get("/", REMOTE_ADDR="172.18.0.1", headers={**forged, **nginx})
+    assert source_of(request) == "203.0.113.7"
+    assert request.headers["X-Forwarded-Proto"] == "https"
+    caddy = (ROOT / "deploy" / "Caddyfile").read_text(encoding="utf-8")  # it sets both itself, unless told otherwise
+    assert re.findall(r"^\s*(?:trusted_proxies|header_up)", caddy, re.M) == []

@@ -84,6 +84,18 @@ class Invalid(Refusal):
     slug = "invalid"
 
 
+class AddressTaken(Conflict):
+    """Somebody else signs in with this address."""
+
+    slug = "address-taken"
+
+
+class AccountNotJoined(Conflict):
+    """These two accounts cannot become one."""
+
+    slug = "account-not-joined"
+
+
 class CollectionUnclear(Invalid):
     """No collection was named, and there is not exactly one."""
 

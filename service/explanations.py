@@ -250,6 +250,14 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "The body was sent in chunks, without saying how long it is (`Transfer-Encoding: chunked`).",
         "Send it with a Content-Length. Nothing was done.",
     ),
+    "address-taken": (
+        "An account that somebody else uses has this address.",
+        "If it is the same person, `manage.py person join` makes one account of the two.",
+    ),
+    "account-not-joined": (
+        "Both are one account already, or one of them works cases.",
+        "Name two accounts of one person; end a steward's role first.",
+    ),
     "address-invalid": (
         "No mail can be sent to what was given as an address.",
         "Send an address like name@example.com: a real domain, and before the @ letters a to z, digits and signs.",

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     # the core's refusals
+    "address-taken": (409, "Somebody else has this address"),
+    "account-not-joined": (409, "These accounts cannot be joined"),
     "address-invalid": (422, "Not an e-mail address"),
     "not-found": (404, "No such thing"),
     "collection-unclear": (422, "Which collection?"),

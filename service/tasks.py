@@ -296,7 +296,7 @@ def log_disclosures() -> None:
 
 @app.task(name="service.tasks.tidy")
 def tidy() -> None:
-    """Remove what uploads left behind that never became images, sessions that are over, and counters that have run out."""
+    """Remove what uploads left behind, sessions that are over, and counters that have run out."""
     leftovers.remove_leftovers(timezone.now())
     forget_sessions(at=timezone.now())
     limits.forget()

@@ -138,6 +138,8 @@ EVENT: Final[Mapping[Kind, Words]] = {
     Kind.COLLECTION_MADE_PUBLIC: gettext_lazy("The list of permissions was opened to everybody."),
     Kind.DISCLOSURES_LOGGED: gettext_lazy("A seal was put on the list of who asked about what."),
     Kind.SIGNAL_LIFTED: gettext_lazy("We looked at what the file says of its use, and lifted it."),
+    Kind.ACCOUNT_MOVED: gettext_lazy("You sign in with another address from now on."),
+    Kind.ACCOUNTS_JOINED: gettext_lazy("Another account of yours was joined to this one."),
     Kind.STATEMENT_CORRECTED: gettext_lazy("You corrected what you said about this picture."),
     Kind.KEY_ISSUED: gettext_lazy("An organisation was given a key."),
     Kind.KEY_REVOKED: gettext_lazy("A key of an organisation was ended."),

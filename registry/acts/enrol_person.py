@@ -27,7 +27,7 @@ def enrol_person(email: str, *, at: datetime) -> Enrolled:
     Two that race meet at the account's row; the second finds the first one's person.
     """
     account = Account.objects.opened(email)
-    known = Person.objects.filter(account=account).first()
+    known = Person.objects.filter(account=account).order_by("enrolled_at", "id").first()
     if known is not None:
         return Enrolled(known.id, account.pk)
     act = Act.begin(Kind.PERSON_ENROLLED, at=at)

@@ -33,6 +33,11 @@ class AccountManager(BaseUserManager["Account"]):
             raise NotFound("No steward has this address. `manage.py steward list` shows them.")
         return found
 
+    def locked(self, *emails: str) -> dict[str, "Account"]:
+        """Those that there are of these addresses (in their one form), by address; locked by id."""
+        found = self.filter(email__in=emails).order_by("id").select_for_update()
+        return {account.email: account for account in found}
+
     def get_by_natural_key(self, username: str | None) -> "Account":
         return self.get(email=addresses.canonical(username or ""))
 
@@ -69,11 +74,12 @@ class PersonQuerySet(models.QuerySet["Person"]):
 class Person(models.Model):
     """Someone to the registry, under a pseudonym: subject, contributor or photographer, never merged.
 
-    A person may have no account (somebody depicted who never signed in).
+    A person may have no account (somebody depicted who never signed in), and an account several persons: those of
+    accounts that were joined. Pseudonyms are never merged, for the log names them.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    account = models.OneToOneField(Account, null=True, on_delete=models.SET_NULL, related_name="person")
+    account = models.ForeignKey(Account, null=True, on_delete=models.SET_NULL, related_name="persons")
     enrolled_at = models.DateTimeField()
 
     objects = PersonQuerySet.as_manager()

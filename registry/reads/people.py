@@ -24,16 +24,23 @@ def bearer(token: str, *, at: datetime) -> Bearer | None:
 
 
 def person_of_account(account: int) -> UUID | None:
-    """The person behind an account; None before they are enrolled."""
-    return Person.objects.filter(account=account).values_list("id", flat=True).first()
+    """The person behind an account, the first enrolled where there are several; None before they are enrolled."""
+    return next(iter(persons_of_account(account)), None)
 
 
-def person_of_address(email: str) -> UUID:
-    """The person whose account this address signs in to. Raises NotFound."""
-    found = Person.objects.filter(account__email=addresses.canonical(email)).values_list("id", flat=True).first()
-    if found is None:
+def persons_of_account(account: int) -> list[UUID]:
+    """Everybody behind an account, in the order in which they were enrolled: several where accounts were joined."""
+    found = Person.objects.filter(account=account).order_by("enrolled_at", "id")
+    return list(found.values_list("id", flat=True))
+
+
+def persons_of_address(email: str) -> list[UUID]:
+    """Everybody whose account this address signs in to, at least one. Raises NotFound."""
+    found = Person.objects.filter(account__email=addresses.canonical(email)).order_by("enrolled_at", "id")
+    persons = list(found.values_list("id", flat=True))
+    if not persons:
         raise NotFound("Nobody has this address. `manage.py person add` enrols somebody.")
-    return found
+    return persons
 
 
 def is_steward(account: int) -> bool:

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from registry.errors import SubjectsUnclear
+from registry.errors import AddressInvalid, SubjectsUnclear
+from registry.rules import addresses
 
 SELF: Final = "self"
 UNKNOWN: Final = "unknown"
 NOBODY: Final = "nobody"
 WORDS: Final = (SELF, UNKNOWN, NOBODY)
 MOST: Final = 20  # named people in one picture
-ADDRESS_LENGTH: Final = 254  # characters, RFC 5321
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Subjects:
             raise SubjectsUnclear("Say who is shown: self, unknown, nobody, or the address of each other person.")
         if NOBODY in stated and set(stated) != {NOBODY}:
             raise SubjectsUnclear("Either nobody is shown, or somebody is.")
-        addresses = frozenset(address(word) for word in stated if word not in WORDS)
-        if len(addresses) > MOST:
+        named = frozenset(address(word) for word in stated if word not in WORDS)
+        if len(named) > MOST:
             raise SubjectsUnclear(f"At most {MOST} people can be named in one picture. Say unknown for the others.")
-        return cls(oneself=SELF in stated, addresses=addresses, unknown=UNKNOWN in stated)
+        return cls(oneself=SELF in stated, addresses=named, unknown=UNKNOWN in stated)
 
     @property
     def nobody(self) -> bool:
@@ -54,10 +54,9 @@ class Subjects:
 
 
 def address(word: str) -> str:
-    """One form of an address. Raises SubjectsUnclear for a word that is none."""
-    typed = word.strip()
-    name, _, domain = typed.rpartition("@")
-    spaced = any(each.isspace() for each in typed)
-    if not name or "." not in domain or spaced or len(typed) > ADDRESS_LENGTH:
-        raise SubjectsUnclear(f"{word[:80]!r} is not self, unknown, nobody or an address.")
-    return typed.lower()
+    """The one form of an address. Raises SubjectsUnclear for a word that is none."""
+    try:
+        return addresses.canonical(word.strip())
+    except AddressInvalid as fault:
+        words = f"{word[:80]!r} is not self, unknown, nobody or an address. {fault.detail}"
+        raise SubjectsUnclear(words) from fault

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, Final, ParamSpec
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -12,8 +12,9 @@ from django.views.decorators.cache import never_cache
 
 from registry.acts.enrol_person import enrol_person
 from registry.acts.note_use import note_session
-from registry.reads.people import person_of_account
+from registry.reads.people import persons_of_account
 
+CHOSEN: Final = "person"  # in the session
 Asked = ParamSpec("Asked")
 Page = Callable[Concatenate[HttpRequest, Asked], HttpResponseBase]
 
@@ -33,8 +34,15 @@ def contributor(
 
 
 def person_of(request: HttpRequest) -> UUID:
-    """The person behind the signed-in account."""
+    """The person behind the signed-in account: of several, the one chosen at `/pictures/others`, else the first."""
+    persons = everybody(request)
+    chosen = request.session.get(CHOSEN)
+    return next((person for person in persons if f"{person}" == chosen), persons[0])
+
+
+def everybody(request: HttpRequest) -> list[UUID]:
+    """All persons behind the signed-in account, at least one; several where accounts were joined."""
     account = request.user
     if not account.is_authenticated:
         raise RuntimeError("login_required comes before this")
-    return person_of_account(account.pk) or enrol_person(account.email, at=timezone.now()).person
+    return persons_of_account(account.pk) or [enrol_person(account.email, at=timezone.now()).person]

@@ -20,7 +20,7 @@ from consentkit.entries import Kind
 from consentkit.scopes import AUDIENCES, PURPOSES
 from registry.rules.lifecycle import ImageState
 from service import previews, words
-from service.portal.contributor import contributor
+from service.portal.contributor import contributor, everybody
 from service.portal.used import informed, said
 
 ON_A_PAGE: Final = 24
@@ -65,6 +65,7 @@ def gallery(request: HttpRequest, person: UUID) -> HttpResponse:
         "page": page,
         "cards": cards(list(page), after=page.start_index() - 1 if theirs else 0),
         "count": len(theirs),
+        "others": len(everybody(request)) > 1,
         "allowed": sum(bool(each.allowed) for each in theirs),
         "faults": {"pictures": _("Tick the pictures that you mean, or “All my pictures”.")} if nothing_ticked else {},
     }

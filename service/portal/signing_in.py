@@ -3,7 +3,6 @@
 from typing import Any
 
 from allauth.account.adapter import get_adapter
-from allauth.account.stages import LoginStage
 from allauth.account.views import ConfirmLoginCodeView, RequestLoginCodeView
 from django.contrib.messages import ERROR
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -19,7 +18,7 @@ from service.problems import SLUGS, Problem
 class Address(RequestLoginCodeView):  # type: ignore[misc] # allauth has no types
     """`/accounts/login/code/`. Where a code cannot be sent, the page says so, and how else to stop."""
 
-    def _redirect_to_pending_stage(self, _request: HttpRequest, _stage: LoginStage) -> HttpResponseRedirect | None:
+    def _redirect_to_pending_stage(self, _request: HttpRequest, _stage: object) -> HttpResponseRedirect | None:
         """allauth would lead back to the page of the code that was sent before: a mistyped address is no dead end."""
         return None
 

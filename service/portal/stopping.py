@@ -18,7 +18,7 @@ from consentkit.scopes import PURPOSES
 from service import words
 from service.nudge import nudger
 from service.portal.chosen import Selection, selection
-from service.portal.contributor import contributor
+from service.portal.contributor import contributor, everybody
 from service.portal.gallery import cards
 
 DONE: Final = "stopped"
@@ -50,6 +50,10 @@ def stop(request: HttpRequest, person: UUID) -> HttpResponse:
 def _stopped(request: HttpRequest, person: UUID, chosen: Selection, purposes: list[str]) -> HttpResponse:
     at = timezone.now()
     withdrawn = withdraw(person, withdrawing=Withdrawing(chosen.numbers, tuple(purposes)), at=at)
+    if chosen.every:  # of accounts that were joined, too; a crash between two is mended by pressing again
+        for other in everybody(request):
+            if other != person and pictures(other, at=at):
+                withdraw(other, withdrawing=Withdrawing("all", tuple(purposes)), at=at)
     nudger.protect()
     request.session[DONE] = {
         "index": withdrawn.index,

@@ -59,6 +59,8 @@ class Kind(StrEnum):
     TOKEN_REVOKED = "token_revoked"  # noqa: S105 - a word
     STEWARD_REMOVED = "steward_removed"
     SESSIONS_ENDED = "sessions_ended"
+    ACCOUNT_MOVED = "account_moved"
+    ACCOUNTS_JOINED = "accounts_joined"
 
 
 @dataclass(frozen=True)

@@ -10,4 +10,5 @@ graceful_timeout = 10
 keepalive = 5
 limit_request_field_size = 16_384
 forwarded_allow_ips = "*"  # only the proxy of the compose file can reach us; on one machine we listen to loopback
+forwarder_headers = ""  # and a proxy passes on what clients send: PATH_INFO as a header would lead elsewhere
 accesslog = None  # addresses and paths of people are not kept

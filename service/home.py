@@ -62,7 +62,9 @@ def split(argv: Sequence[str]) -> tuple[Path, list[str]]:
 def fill(home: Path, environ: MutableMapping[str, str]) -> None:
     """Whatever is not given comes from the home. Given values always win."""
     environ["REGISTRY_HOME"] = str(home)
-    (home / "mail").mkdir(mode=0o700, parents=True, exist_ok=True)  # whoever reads it signs in as anybody
+    if not environ.get("EMAIL_URL"):  # codes are written here: whoever reads them signs in as anybody
+        (home / "mail").mkdir(parents=True, exist_ok=True)
+        (home / "mail").chmod(0o700)
     environ.setdefault("PUBLIC_URL", "http://127.0.0.1:8000")
     if not environ.get("SECRET_KEY"):
         environ["SECRET_KEY"] = _kept(home, "secret_key", secrets.token_urlsafe(48))

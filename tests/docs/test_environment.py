@@ -1,11 +1,14 @@
 """Where the registry says that it is reached: it works there, or it does not start."""
 
+from pathlib import Path
+
 import pytest
 from django.test import RequestFactory
 from pytest_django import Settings
 
 from consentkit.notes import Signer
 from service.env import Env, Unsafe
+from service.home import fill
 
 WHOLE = {
     "DATABASE_URL": "postgres://u:p@db/registry",
@@ -62,3 +65,9 @@ def test_a_number_of_proxies_is_a_number(number: str) -> None:
 def test_nobody_s_header_is_believed_unless_it_is_said() -> None:
     assert Env.read(WHOLE).trusted_proxies == 0
     assert Env.read({**WHOLE, "TRUSTED_PROXIES": "2"}).trusted_proxies == 2
+
+
+def test_codes_in_the_folder_of_mail_are_the_owner_s_alone(tmp_path: Path) -> None:
+    (tmp_path / "mail").mkdir(mode=0o755)
+    fill(tmp_path, {})
+    assert (tmp_path / "mail").stat().st_mode & 0o077 == 0

@@ -1,6 +1,7 @@
-"""Bodies without a length, as clients really send them."""
+"""Bodies without a length, and headers that are none of a client's business, as clients really send them."""
 
 import socket
+import urllib.request
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,3 +21,11 @@ def test_chunks_are_refused_with_words(live: Registry, path: str) -> None:
     assert answer.startswith(b"HTTP/1.1 411 ")
     assert b"with a Content-Length" in answer
     assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("name", ["PATH_INFO", "SCRIPT_NAME"])
+def test_no_header_leads_to_another_page(live: Registry, name: str) -> None:
+    """A proxy that guards paths passes such headers on."""
+    asked = urllib.request.Request(f"{live.url}/livez", headers={name: "/readyz"})
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        assert answer.read() == b'{"alive": true}'

@@ -63,6 +63,8 @@ def test_the_kinds_are_pinned() -> None:
         "token_revoked",
         "steward_removed",
         "sessions_ended",
+        "account_moved",
+        "accounts_joined",
     ]
 
 

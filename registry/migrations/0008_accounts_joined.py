@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0004_canonical_addresses'),
+        ('registry', '0007_canonical_addresses'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('registry', '0003_views'),
+        ('registry', '0006_secrets_end'),
     ]
 
     operations = [

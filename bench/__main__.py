@@ -21,6 +21,7 @@ from bench import (
     publishing,
     rewriting,
     syncing,
+    waiting,
     withdrawals,
 )
 from bench.apart import apart
@@ -39,6 +40,7 @@ BENCHMARKS: dict[str, Callable[[], list[Figure]]] = {
     "attest": attesting.run,
     "acts": acts.run,
     "withdraw_10k": withdrawals.run,
+    "withdraw_beside": waiting.run,
 }
 RESULTS = Path(__file__).with_name("results.json")
 

@@ -5,6 +5,7 @@ Nothing here is ever served as it came: pages show the preview, which the decode
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,12 @@ from django.conf import settings
 SMALL_BYTES: Final = 128 * 128
 
 _ASKED: Final = ("asked", "asked-previews", "asked-small")
+
+
+def free() -> int:
+    """Bytes that are free where the pictures are kept."""
+    folder = Path(settings.IMAGE_DIR)
+    return shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.exists())).free
 
 
 def original(image: UUID) -> Path:

@@ -10,6 +10,7 @@
 | `PUBLIC_URL` | how people reach the registry: `https://host`, without a path; http only on this machine |
 | `TRUSTED_PROXIES` | how many proxies of ours stand one behind the other before the web server; default 0 |
 | `REGISTRY_HOME` | the folder of images, snapshots and mail; default `var` |
+| `DISK_RESERVE` | bytes: when fewer are free at REGISTRY_HOME no file is taken, at half of it no grant; default 1 GiB |
 | `CHECKPOINT_DIR` | folders and addresses of the last checkpoint, with `:`; default in the user's state directory |
 | `EMAIL_URL` | `smtp://user:password@host:587` (STARTTLS), `smtps://…`, or `file:///folder`; default `home/mail` |
 | `EMAIL_FROM` | the sender of codes |
@@ -31,8 +32,10 @@ from consent.rules.endpoints import Network
 from consentkit.errors import Malformed
 from consentkit.notes import Signer
 from registry.log import places
+from service import reserve
 
 SHORTEST_SECRET: Final = 32
+RESERVE: Final = 2**30  # bytes
 HIGHEST_PORT: Final = 65_535
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 MOST_PROXIES: Final = 10
@@ -55,6 +58,7 @@ class Env:
     trusted_proxies: int
     home: Path
     checkpoint_dir: str
+    disk_reserve: int
     email: Mapping[str, Any]
     webhook_networks: tuple[Network, ...]
     webhook_ports: tuple[int, ...]
@@ -89,6 +93,7 @@ class Env:
             trusted_proxies=int(given.get("TRUSTED_PROXIES") or 0),
             home=home,
             checkpoint_dir=_checkpoint_dir(given),
+            disk_reserve=int(given.get("DISK_RESERVE") or RESERVE),
             email=_email(given, home),
             webhook_networks=tuple(map(ip_network, _listed(given, "WEBHOOK_NETWORKS"))),
             webhook_ports=tuple(map(int, _listed(given, "WEBHOOK_PORTS"))),
@@ -161,6 +166,8 @@ def _unread(given: Mapping[str, str]) -> list[str]:
             faults.append(f"WEBHOOK_NETWORKS: {fault}")
     ports = _listed(given, "WEBHOOK_PORTS")
     wrong = [each for each in ports if not (each.isdecimal() and 0 < int(each) <= HIGHEST_PORT)]
+    if not (reserve_bytes := given.get("DISK_RESERVE") or "0").isdecimal():
+        faults.append(f"DISK_RESERVE: {reserve_bytes!r} is not a number of bytes")
     return faults + [f"WEBHOOK_PORTS: {each!r} is not a port" for each in wrong]
 
 
@@ -172,7 +179,7 @@ def _database(url: str) -> dict[str, Any]:
     parts = urlsplit(url)
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "service.database",
         "NAME": unquote(parts.path.lstrip("/")) or "postgres",
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
@@ -182,7 +189,13 @@ def _database(url: str) -> dict[str, Any]:
             **query,
             # A lost client must not keep a lock; a lock must not keep a request (faults F18, F19).
             "options": "-c lock_timeout=3s -c idle_in_transaction_session_timeout=10s",
-            "pool": {"min_size": 1, "max_size": 8, "timeout": 5, "max_lifetime": 1800, "max_idle": 300},
+            "pool": {
+                "min_size": 1,
+                "max_size": reserve.CONNECTIONS,
+                "timeout": 5,
+                "max_lifetime": 1800,
+                "max_idle": 300,
+            },
         },
         "CONN_HEALTH_CHECKS": True,
     }

@@ -267,6 +267,14 @@ EXPLANATIONS: Final[Mapping[str, tuple[str, str]]] = {
         "The database did not answer in time. What you asked for may or may not have been done.",
         "Send the same request again; with an Idempotency-Key, it is done once.",
     ),
+    "request-timeout": (
+        "The request did not arrive within its time. Nothing was done.",
+        "Send it again, over a faster line if you can.",
+    ),
+    "storage-full": (
+        "The registry's disk is nearly full. What room is left is kept for withdrawing.",
+        "Send it again later. Whoever runs the registry must make room.",
+    ),
     "server-error": ("A fault of ours; it was noted.", "Try again, and tell us if it stays."),
     **{slug: (sentence, "Then send it again.") for slug, sentence in REJECTIONS.items()},
 }

@@ -1,9 +1,11 @@
 """The web server: threads, because requests wait for PostgreSQL; preloaded, so that the golden vectors run once."""
 
+from service import reserve
+
 wsgi_app = "service.wsgi:application"
-worker_class = "gthread"
+worker_class = "service.threaded.Worker"
 workers = 2
-threads = 32  # a slow client holds one; the proxy in front gives it up (deploy/Caddyfile)
+threads = reserve.THREADS  # a slow client holds one, and no connection; service/deadlines.py ends it
 preload_app = True
 timeout = 60
 graceful_timeout = 10

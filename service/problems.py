@@ -4,6 +4,7 @@ The core refuses and knows no HTTP; here each leaf of its tree has one status an
 against the tree, so that no refusal is without words.
 """
 
+import errno
 import logging
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -11,11 +12,11 @@ from typing import Any, Final
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent, TooManyFilesSent
 from django.db import InterfaceError, InternalError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import render
 from django.views.defaults import page_not_found, server_error
-from psycopg.errors import ReadOnlySqlTransaction
+from psycopg.errors import DiskFull, IdleInTransactionSessionTimeout, ReadOnlySqlTransaction
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions as drf
 
@@ -113,6 +114,8 @@ SLUGS: Final[Mapping[str, tuple[int, str]]] = {
     "mail-refused": (422, "No mail for this address"),
     "mail-unavailable": (503, "No mail can be sent right now"),
     "length-required": (411, "How long is the body?"),
+    "request-timeout": (408, "The request took too long to arrive"),
+    "storage-full": (507, "There is no room for more"),
     "rate-limited": (429, "Too many requests"),
     "unavailable": (503, "Not available right now"),
     "server-error": (500, "A fault of ours"),
@@ -167,6 +170,8 @@ def meaning(error: Exception) -> tuple[str, str, dict[str, Any]] | None:
             return "multipart-malformed", "Send multipart/form-data with a boundary.", {}
         case SuspiciousOperation():
             return "request-malformed", "The request cannot be read.", {}
+        case UnreadablePostError():
+            return "request-timeout", "The body did not come in time. Send it again.", {}
         case Http404() | drf.NotFound():
             return "not-found", "There is nothing here for you.", {}
     return _database(error) or _framework(error)
@@ -174,9 +179,15 @@ def meaning(error: Exception) -> tuple[str, str, dict[str, Any]] | None:
 
 def _database(error: Exception) -> tuple[str, str, dict[str, Any]] | None:
     match error:
+        case OperationalError(__cause__=DiskFull()) | OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            log.error("no room is left on the disk", exc_info=error)
+            return "storage-full", "There is no room for more just now. Try again later.", {}
         case OperationalError() | InterfaceError() | PoolTimeout():
             log.error("the database does not answer", exc_info=error)
             return "unavailable", "The database does not answer. Try again in a moment.", {}
+        case InternalError(__cause__=IdleInTransactionSessionTimeout()):  # this process stood still, and was given up
+            log.error("the database gave a transaction up", exc_info=error)
+            return "unavailable", "This took too long, and nothing was done. Try again in a moment.", {}
         case InternalError(__cause__=ReadOnlySqlTransaction()):  # a replica, or a primary that was told so
             log.error("the database takes no changes", exc_info=error)
             return "unavailable", "The database takes no changes just now. Try again in a moment.", {}

@@ -21,6 +21,7 @@ LOG_SIGNING_KEY = ENV.log_signing_key
 CHECKPOINT_DIR = ENV.checkpoint_dir
 IMAGE_DIR = ENV.home / "images"
 SNAPSHOT_DIR = ENV.home / "snapshots"
+DISK_RESERVE = ENV.disk_reserve
 REDIS_URL = ENV.redis_url
 WEBHOOK_NETWORKS = ENV.webhook_networks
 WEBHOOK_PORTS = ENV.webhook_ports

@@ -1,7 +1,9 @@
 """The whole registry as processes on one machine: web, worker, beat and publisher over both servers. No Django here."""
 
 import json
+import multiprocessing
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -41,6 +43,8 @@ def running(home: Path, *, port: int, bare: bool) -> Iterator[Running]:
     Raises StackError with a message that says what to do.
     """
     home = home.absolute()
+    _require_port(port)
+    _require_semaphores()
     url = f"http://127.0.0.1:{port}"
     with orderly(), servers(home) as own:
         environ = {
@@ -58,6 +62,24 @@ def running(home: Path, *, port: int, bare: bool) -> Iterator[Running]:
             _wait_for_readiness(supervisor, url)
             log_key = str(Signer.parse(os.environ["LOG_SIGNING_KEY"]).verifier)
             yield Running(url, log_key, home, supervisor)
+
+
+def _require_port(port: int) -> None:
+    """Another server there would answer for ours, and ours would be called ready."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn does: a port just left is free
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StartFailed(f"Port {port} of 127.0.0.1 cannot be had ({error.strerror}): choose another.") from error
+
+
+def _require_semaphores() -> None:
+    """The worker's processes share some. Without, none would live, and pictures would wait for ever."""
+    try:
+        multiprocessing.Lock()
+    except OSError as error:
+        raise StartFailed(f"The worker needs shared memory, /dev/shm on Linux: {error.strerror}.") from error
 
 
 def _bootstrap(environ: Mapping[str, str], *, bare: bool) -> None:

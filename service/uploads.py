@@ -24,6 +24,7 @@ from registry import originals
 from registry.acts.statements import Statement
 from registry.acts.submit import Bytes, Submitted, submit
 from registry.errors import Refusal
+from registry.reads.log import refuse_files_without_room
 from service.nudge import nudger
 from service.problems import Problem
 
@@ -76,6 +77,7 @@ class DigestingUploadHandler(FileUploadHandler):
 
     def new_file(self, *args: Any, **kwargs: Any) -> None:
         super().new_file(*args, **kwargs)
+        refuse_files_without_room()
         folder = Path(settings.IMAGE_DIR) / "incoming"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = folder / uuid4().hex

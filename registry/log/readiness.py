@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+from django.conf import settings
+
 from consentkit.checkpoints import Checkpoint as Signed
 from consentkit.entries import Kind
 from consentkit.errors import ConsentkitError
 from consentkit.fingerprints import golden
+from registry import originals
 from registry.errors import NotReady
 from registry.log import clock, outside, tree
 from registry.log.outside import Kept
@@ -48,6 +51,12 @@ class FingerprintsInDoubt(NotReady):
     """The fingerprinting libraries have drifted from the golden vectors."""
 
     slug = "fingerprints-in-doubt"
+
+
+class StorageFull(NotReady):
+    """What room is left on the disk is kept for withdrawing (law 14)."""
+
+    slug = "storage-full"
 
 
 @dataclass(frozen=True)
@@ -165,8 +174,19 @@ def refuse_in_doubt(at: datetime) -> None:
         raise LogInDoubt(found.reason)
 
 
+def refuse_files_without_room() -> None:
+    """Files go first, at DISK_RESERVE bytes, then grants, at half of it. Withdrawing goes on to the last one."""
+    _require_room(settings.DISK_RESERVE)
+
+
+def _require_room(bytes_left: int) -> None:
+    if originals.free() < bytes_left:
+        raise StorageFull("The disk is nearly full: what room is left is kept for withdrawing. Try again later.")
+
+
 def refuse_grants_in_doubt(at: datetime) -> None:
-    """Law 9: granting needs the log and the golden vectors; withdrawing needs neither."""
+    """Law 9: granting needs the log, the golden vectors, and room; withdrawing needs none of them."""
+    _require_room(settings.DISK_RESERVE // 2)
     if found := doubt(at):
         raise LogInDoubt(found.reason)
     if drifted := drift():

@@ -19,7 +19,7 @@ from consentkit.entries import SALT_BYTES, Kind, Leaf, commitment
 from consentkit.merkle import items_root
 from registry.log.readiness import STOPPING, refuse_in_doubt
 from registry.models import LogHead
-from registry.models.bulk import ask, bytea_array, uuid_array
+from registry.models.bulk import allow_computing, ask, bytea_array, uuid_array
 from registry.rules.items import Item
 
 
@@ -79,6 +79,7 @@ def record(act: Act, items: Sequence[Item]) -> Recorded:
         raise transaction.TransactionManagementError("an act records inside its own transaction")
     if act.kind not in STOPPING:
         refuse_in_doubt(act.at)
+    allow_computing(len(items))
     leaf = Leaf(act.kind, int(act.at.timestamp()), items_root(_commit_to(act, items))).encode()
     for project in _projections:
         project(act, items)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 from django.db import connection, models
 from django.db.models import Exists, F, OuterRef, Q
 
-from registry.models.bulk import ask, uuid_array
+from registry.models.bulk import allow_computing, ask, uuid_array
 from registry.models.collections import Collection
 from registry.models.people import Person
 from registry.rules.lifecycle import ImageState
@@ -50,10 +50,12 @@ class ImageQuerySet(models.QuerySet["Image"]):
         so all locks are let go (back to the savepoint), and taken again in order with the newcomer's. The savepoint
         itself ends with the transaction.
         """
+        allow_computing(len(images))
         wanted = {"images": uuid_array(images)}
         while True:
             _, locked, found = ask(LOCK, wanted)
             if set(found) <= set(locked):
+                allow_computing(len(locked))
                 return
             ask("ROLLBACK TO SAVEPOINT unlocked", {})
 

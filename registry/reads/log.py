@@ -3,11 +3,21 @@
 from consentkit import tiles
 from registry.log.fsck import faults
 from registry.log.publisher import latest
-from registry.log.readiness import doubt
+from registry.log.readiness import doubt, refuse_files_without_room
 from registry.log.receipts import receipt, whole_receipt
 from registry.log.tree import leaves_between, tile_hashes
 
-__all__ = ["bundle", "checkpoint", "doubt", "faults", "latest", "receipt", "tile", "whole_receipt"]
+__all__ = [
+    "bundle",
+    "checkpoint",
+    "doubt",
+    "faults",
+    "latest",
+    "receipt",
+    "refuse_files_without_room",
+    "tile",
+    "whole_receipt",
+]
 
 
 def checkpoint() -> str | None:

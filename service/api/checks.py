@@ -1,7 +1,9 @@
 """POST checks: may these images be used for this purpose, now?"""
 
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, cast
 
@@ -20,6 +22,10 @@ from service.problems import Problem
 
 MOST: Final = 100_000
 BODY_BYTES: Final = 8 * 2**20
+# Streams that are answered at once in one process. More would take both processors from whoever withdraws; those that
+# wait hold neither a connection nor a transaction, so each is answered at the size of its own turn (law 2).
+_turn: Final = threading.BoundedSemaphore(1)
+TURN_SECONDS: Final = 25.0
 
 
 def _asked(by: str, key: d.Schema) -> d.Schema:
@@ -96,11 +102,11 @@ class Checks(PipelineDoor):
 
     def _streamed(self, request: Request) -> HttpResponseBase:
         file = streams.spooled(request, most=arrow.BODY_BYTES)
-        self.arrived()
         schema = streams.schema_of(file, arrow.COLUMNS)
         of = streams.said(schema, request.GET.dict(), arrow.Said)
         require_covered(self.asker, of.purpose)
-        with tempfile.TemporaryFile() as kept:
+        with one_at_a_time(), tempfile.TemporaryFile() as kept:
+            self.arrived()  # its turn may have taken long
             found = arrow.answers(file, schema, asker=self.asker, of=of, at=self.at, kept=kept)
             telling = Telling(How.CHECK, (of.purpose,), self.asker.audience, found.size)
             for images in arrow.pieces(kept):
@@ -110,6 +116,17 @@ class Checks(PipelineDoor):
             content_type=streams.MEDIA_TYPE,
             headers={"Cache-Control": "no-store"},
         )
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """A stream's turn. Raises Problem where it does not come in time."""
+    if not _turn.acquire(timeout=TURN_SECONDS):
+        raise Problem("unavailable", "Other streams are being answered. Send it again in a moment.")
+    try:
+        yield
+    finally:
+        _turn.release()
 
 
 def require_covered(asker: Asker, purpose: str) -> None:

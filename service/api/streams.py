@@ -14,6 +14,7 @@ from typing import IO, Any, Final, TypeVar, cast
 import pyarrow as pa
 from rest_framework.request import Request
 
+from registry.reads.log import refuse_files_without_room
 from service.api import forms
 from service.problems import Problem
 
@@ -46,6 +47,7 @@ def spooled(request: Request, *, most: int) -> IO[bytes]:
     length = int(request.META.get("CONTENT_LENGTH") or 0)
     if length > most:
         raise Problem("body-too-large", f"Send at most {most:,} bytes at once.")
+    refuse_files_without_room()
     file = tempfile.TemporaryFile()  # noqa: SIM115 - whoever answers closes it
     shutil.copyfileobj(request.stream, file, CHUNK)
     if file.tell() < length:

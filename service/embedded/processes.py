@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, NoReturn, Protocol, Self
 
 from service.embedded import leash
 from service.embedded.errors import StartFailed
@@ -28,7 +28,8 @@ STEADY_SECONDS: Final = 60.0  # after which an end counts as the first again
 
 @dataclass(frozen=True, kw_only=True)
 class Child:
-    """A process to supervise. When a vital one ends, the whole stack stops; any other is started again."""
+    """A process to supervise. It is started again when it ends; a vital one that ends before the stack is ready stops
+    the start."""
 
     name: str
     argv: Sequence[str]
@@ -134,7 +135,7 @@ class Supervisor:
 
     with Supervisor(children, log=home / "log", servers=servers) as supervisor:
         supervisor.wait_until(answers, within=30)
-        return supervisor.watch()
+        supervisor.watch()
     """
 
     def __init__(self, children: Sequence[Child], *, log: Path, servers: Tended | None = None) -> None:
@@ -154,7 +155,8 @@ class Supervisor:
         """Look after the children until `ready()`. StartFailed when a vital one ends or time is up."""
         deadline = time.monotonic() + within
         while True:
-            ended = self._turn()
+            self._turn()
+            ended = next((life for life in self._lives if life.child.vital and life.failed), None)
             if ended is not None:
                 raise StartFailed(f"{ended.child.name} ended with {ended.code}. {last_lines(ended.log)}")
             if ready():
@@ -163,13 +165,10 @@ class Supervisor:
                 raise StartFailed(f"Not ready within {within:.0f} s. See {self._log}.")
             time.sleep(TURN_SECONDS)
 
-    def watch(self) -> int:
-        """Look after the children until a vital one ends: 1. A signal leaves by `orderly`'s exception."""
+    def watch(self) -> NoReturn:
+        """Look after the children. A signal leaves by `orderly`'s exception."""
         while True:
-            ended = self._turn()
-            if ended is not None:
-                say(f"{ended.child.name} ended with {ended.code}: stopping. {last_lines(ended.log)}")
-                return 1
+            self._turn()
             time.sleep(TURN_SECONDS)
 
     def stop(self) -> None:
@@ -177,15 +176,12 @@ class Supervisor:
         for life in reversed(self._lives):
             life.finish()
 
-    def _turn(self) -> "_Life | None":
-        """Start again what is due; the vital child that has ended, if one has."""
+    def _turn(self) -> None:
+        """Start again what is due."""
         if self._servers is not None:
             self._servers.tend()
         for life in self._lives:
-            if life.ended() and life.child.vital:
-                return life
             life.revive()
-        return None
 
 
 class _Life:
@@ -197,11 +193,13 @@ class _Life:
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0.0
         self._pause = 1.0
+        self.code: int | None = None  # with which it ended last
         self._due: float | None = 0.0  # when to start it: at once, the first time
 
     @property
-    def code(self) -> int | None:
-        return self._process.returncode if self._process else None
+    def failed(self) -> bool:
+        """Has it ever ended by itself?"""
+        return self.code is not None
 
     def ended(self) -> bool:
         return self._process is not None and self._process.poll() is not None
@@ -215,6 +213,7 @@ class _Life:
                 child = self.child
                 self._process = start(child.argv, log=self.log, orphaned=signal.SIGKILL, env=child.env)
         elif self._process is not None and self.ended():
+            self.code = self._process.returncode
             end(self._process, asking=[])  # the rest of its group, while the number is still its own
             self._pause = 1.0 if now - self._began > STEADY_SECONDS else self._pause
             say(f"{self.child.name} ended with {self.code}: again in {self._pause:.0f} s. See {self.log}")

@@ -12,7 +12,7 @@ from service.embedded.processes import Child, Supervisor, orderly
 from service.embedded.stack import servers
 
 
-def main(home: Path, *commands: str) -> int:
+def main(home: Path, *commands: str) -> None:
     named = [command.split("=", 1) for command in commands]
     children = [
         Child(name=name, argv=["/bin/sh", "-c", line], env=os.environ, vital=name == "web", grace=1.0)
@@ -26,11 +26,11 @@ def main(home: Path, *commands: str) -> int:
         supervisor.wait_until(lambda: True, within=5)
         sys.stdout.write("ready\n")
         sys.stdout.flush()
-        return supervisor.watch()
+        supervisor.watch()
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))
+        main(Path(sys.argv[1]), *sys.argv[2:])
     except StackError as error:  # as every command does: the message, and no traceback
         sys.exit(str(error))

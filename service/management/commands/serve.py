@@ -34,7 +34,7 @@ class Command(BaseCommand):
         try:
             with running(home, port=port, bare=bare) as registry:
                 self._say(registry, bare=bare, as_json=options["json"])
-                sys.exit(registry.supervisor.watch())
+                registry.supervisor.watch()
         except StackError as error:  # its message says what to do
             sys.exit(str(error))
 

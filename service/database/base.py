@@ -24,11 +24,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if not OTHERS.acquire(timeout=WAIT_SECONDS):
             raise PoolTimeout(f"all connections that are not reserved were busy for {WAIT_SECONDS:.0f} s")
         self._counted = True
+        taken = None
         try:
-            return super().get_new_connection(conn_params)
-        except BaseException:
-            self._leave()
-            raise
+            taken = super().get_new_connection(conn_params)
+        finally:
+            if taken is None:
+                self._leave()
+        return taken
 
     def _close(self) -> None:
         try:

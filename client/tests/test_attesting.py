@@ -114,9 +114,9 @@ def test_nobody_signs_in_another_name():
 @given(st.builds(Stamp, NAMES, WHOLE, WHOLE, WHOLE), COUNTS)
 def test_what_filter_leaves_round_trips(stamp, counts):
     reasons = {"not_covered": 1, "remove": 2, "wait": 3}
-    said = Filtered(ORIGIN, "ai_training", 3, None, "a=b", None, stamp, stamp, counts, reasons, 4)
+    said = Filtered(ORIGIN, ("ai_training",), 3, None, "a=b", None, stamp, stamp, counts, reasons, 4)
     assert Filtered.decode(said.encode()) == said
-    for cut in (b"", said.encode()[:-3], b"{}", said.encode().replace(b'"v":2', b'"v":3')):
+    for cut in (b"", said.encode()[:-3], b"{}", said.encode().replace(b'"v":3', b'"v":2')):
         with pytest.raises(Malformed):
             Filtered.decode(cut)
 
@@ -149,7 +149,13 @@ def test_filter_leaves_word_of_what_it_did(sim, shell, manifest, tmp_path):
     source = manifest([digest(n) for n in (1, 2, 3, 9)], source=["ours"] * 4)
     assert shell("filter", source, "-o", tmp_path / "out.parquet", *FOR, "--scope", "source=ours").code == 0
     said = Filtered.decode((tmp_path / "out.parquet.manifest.json").read_bytes())
-    assert (said.log, said.purpose, said.size, said.key, said.scope) == (ORIGIN, "ai_training", 4, None, "source=ours")
+    assert (said.log, said.purposes, said.size, said.key, said.scope) == (
+        ORIGIN,
+        ("ai_training",),
+        4,
+        None,
+        "source=ours",
+    )
     assert said.counts == Counts(4, 2, 1, 1, 0)
     assert said.reasons == {"not_covered": 0, "remove": 1, "wait": 0}
     assert (said.input.name, said.input.bytes) == ("in.parquet", source.stat().st_size)

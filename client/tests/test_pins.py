@@ -3,12 +3,14 @@
 import pickle
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from consentkit import Registry
-from consentkit.errors import BadProof, LeaseEnded, Stale
+from consentkit.errors import BadProof, ConsentkitError, LeaseEnded, Stale, Unreachable
+from consentkit.moments import Moment
 from consentkit.settings import Misuse
 from consentkit.testing import Simulator, picture
 
@@ -94,19 +96,68 @@ def test_rows_that_were_changed_are_refused(registry):
 
 
 @pytest.mark.parametrize("late", [0, 1, 10**6])
-def test_the_end_of_the_term_is_told_when_an_epoch_begins(registry, monkeypatch, late):
+def test_past_the_end_of_the_term_nothing_is_answered(registry, monkeypatch, late):
     pin = registry.pin()
     with pin.epoch() as epoch:
-        monkeypatch.setattr("consentkit.pins.time.time", lambda: pin.kept.state.close.not_after + late)
         assert said(epoch) == [True, True, False]
+        monkeypatch.setattr("consentkit.terms.time.time", lambda: pin.kept.state.close.not_after + late)
+        for ask in (said, lambda held: held.listed(FOR), lambda held: held.judge(FOR), Moment.renewed):
+            with pytest.raises(LeaseEnded, match="save a checkpoint"):
+                ask(epoch)
         assert (pin.ended, pin.remaining()) == (True, 0)
     with pytest.raises(LeaseEnded, match="save a checkpoint"):
         pin.moment()
 
 
-def test_a_clock_set_back_does_not_prolong_it(registry, monkeypatch):
+def test_a_clock_set_back_prolongs_neither_pin_nor_epoch_nor_lease(registry, monkeypatch):
     pin = registry.pin()
-    since, at = pin._since, pin.kept.state.close.issued_at
-    monkeypatch.setattr("consentkit.pins.time.time", lambda: at)
-    monkeypatch.setattr("consentkit.pins.time.monotonic", lambda: since + 7 * 86_400 + 1)
+    epoch, now, at = pin.moment(), time.monotonic(), pin.kept.state.close.issued_at
+    sent = pickle.loads(pickle.dumps(epoch))  # noqa: S301 - our own
+    leased = registry.moment()
+    monkeypatch.setattr("consentkit.terms.time.time", lambda: at)
+    monkeypatch.setattr("consentkit.terms.time.monotonic", lambda: now + 901)
+    assert (pin.ended, epoch.ended, leased.ended) == (False, False, True)
+    with pytest.raises(LeaseEnded):
+        said(leased)
+    monkeypatch.setattr("consentkit.terms.time.monotonic", lambda: now + 7 * 86_400 + 1)
     assert pin.ended
+    for held in (epoch, sent):
+        with pytest.raises(LeaseEnded):
+            said(held)
+    with pytest.raises(LeaseEnded):
+        pin.moment()
+
+
+def test_a_permission_that_ends_within_the_term_is_over_at_the_next_moment(sim, registry, monkeypatch):
+    until = int(time.time()) + 600
+    sim.grant(NEW, until=until)
+    pin = registry.pin()
+    assert said(pin.moment()) == [True, True, True]
+    now, since = time.time(), time.monotonic()
+    monkeypatch.setattr("consentkit.terms.time.monotonic", lambda: since + 601)
+    assert said(pin.moment()) == [True, True, False]  # whatever the wall's clock says
+    monkeypatch.setattr("consentkit.terms.time.time", lambda: now - 3600)
+    assert said(pin.moment()) == [True, True, False]
+
+
+def test_a_registry_asks_again_when_its_lease_is_over(sim, registry, monkeypatch):
+    assert said(registry) == [True, True, False]
+    sim.withdraw(next(iter(sim._acts[0].images)))
+    asked, since = len(sim.requests), time.monotonic()
+    monkeypatch.setattr("consentkit.terms.time.monotonic", lambda: since + 890)
+    assert said(registry) == [True, True, False]
+    assert len(sim.requests) == asked
+    monkeypatch.setattr("consentkit.terms.time.monotonic", lambda: since + 901)
+    assert said(registry) == [False, True, False]
+    sim.answer(500)
+    monkeypatch.setattr("consentkit.terms.time.monotonic", lambda: since + 2 * 901)
+    with pytest.raises(Unreachable):
+        registry.is_allowed(TWO, purpose=FOR)
+
+
+def test_a_home_that_cannot_be_written_is_an_error_in_words(sim, tmp_path):
+    (tmp_path / "states").write_text("")
+    registry = Registry(sim.url, sim.key, log_key=sim.log_key, home=tmp_path)
+    for ask in (registry.offline, registry.pin, registry.sync, lambda: registry.is_allowed(ONE, purpose=FOR)):
+        with pytest.raises(ConsentkitError, match="CONSENTKIT_HOME"):
+            ask()

@@ -104,6 +104,11 @@ def attest(
     """
     said, out = filtered.read(manifest), filtered.out_of(manifest)
     source, index = _source(said, out, run.source), _index(said, run.index)
+    if len(said.purposes) > 1:
+        raise Misuse(
+            f"{manifest} was filtered for several purposes, and what is attested names one: filter OUT again for the "
+            "purpose of the run, to another place, and attest that"
+        )
     if said.log != state.trust.verifier.name:
         raise Misuse(f"{manifest} was filtered by another registry, whose log is {said.log}")
     done, total = 0, said.input.bytes + 2 * said.output.bytes
@@ -211,18 +216,24 @@ def _index(said: Filtered, given: Path | None) -> Index | None:
 
 
 def _lookup(said: Filtered, state: State, index: Index | None) -> Lookup | Joined:
-    lookup = Lookup(state.rows, purpose=said.purpose, at=time.time())
+    lookup = Lookup(state.rows, purpose=said.purposes, at=time.time())
     return Joined(lookup, index) if index else lookup
 
 
 def _spool(out: Path, said: Filtered, lookup: Lookup | Joined, into: IO[bytes], read: Callable[[int], None]) -> Keys:
     """OUT's digests that the registry has a row for, whatever it says: those are what it can tell about later."""
+    unread = 0
     for path in [out / name for name in parts_in(out)] or [out]:
         source, size, before = source_of(path, key=said.key, scope=None), Stamp.of(path).bytes, 0
         for batch in ahead(source.asked()):
+            unread += int(batch.keys.unreadable.sum())
             into.write(lookup.known(batch.keys).tobytes())
             read(size * (batch.done - before) // max(source.total, 1))
             before = batch.done
+    if unread > said.unreadable:
+        raise ConsentkitError(
+            f"{unread} keys in {out} cannot be read, so nobody could tell about these images later: filter again"
+        )
     found = digest_of(_chunks(into))
     if not found.count:
         raise ConsentkitError(f"there is nothing to attest: the registry knows none of the keys in {out}")
@@ -239,7 +250,7 @@ def _statement(said: Filtered, run: Run, inputs: tuple[Made, ...], outputs: tupl
     return Statement(
         name=run.name,
         model=run.model,
-        purpose=said.purpose,
+        purpose=said.purposes[0],
         size=said.size,
         key=said.key,
         scope=said.scope,

@@ -1,12 +1,13 @@
 """Asks the registry now, key by key: `POST checks`."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
 from consentkit import canonical
 from consentkit.errors import Malformed, Stale
+from consentkit.purposes import Purposes, purposes_of
 from consentkit.transport import Transport
 
 KEYS_AT_ONCE: Final = 100_000
@@ -19,6 +20,13 @@ _REASONS: Final[dict[Word, set[str | None]]] = {
     "unknown": {None},
     "excluded": {"remove", "wait", "not_covered"},
 }
+_STRENGTH: Final[tuple[tuple[Word, str | None], ...]] = (
+    ("permitted", None),
+    ("unknown", None),
+    ("excluded", "not_covered"),
+    ("excluded", "wait"),
+    ("excluded", "remove"),
+)
 
 
 @dataclass(frozen=True)
@@ -33,20 +41,31 @@ class Decision:
 
 @dataclass(frozen=True)
 class Answer:
-    """Decisions in the order of the keys; until `valid_until` and no longer."""
+    """Decisions in the order of the keys; until `valid_until` and no longer. Of several purposes all must permit."""
 
-    purpose: str
+    purposes: tuple[str, ...]
     valid_until: datetime
     decisions: tuple[Decision, ...]
 
 
-def check(transport: Transport, keys: Sequence[str], *, purpose: str, by: By, at: datetime) -> Answer:
-    """Raises Unreachable, Malformed for an answer to anything else, or Stale for one whose lease is over."""
-    answers = [_ask(transport, some, purpose=purpose, by=by) for some in _portions(keys)]
-    valid_until = min((until for until, _ in answers), default=at)
-    if answers and valid_until <= at:
+def check(transport: Transport, keys: Sequence[str], *, purpose: Purposes, by: By, at: datetime) -> Answer:
+    """Raises Misuse, Unreachable, Malformed for an answer to anything else, or Stale for one whose lease is over."""
+    asked = purposes_of(purpose)
+    decisions, ends = list[Decision](), list[datetime]()
+    for some in _portions(keys):
+        answers = [_ask(transport, some, purpose=each, by=by) for each in asked]
+        ends += [until for until, _ in answers]
+        decisions += map(_strongest, zip(*(decided for _, decided in answers), strict=True))
+    valid_until = min(ends, default=at)
+    if ends and valid_until <= at:
         raise Stale("the answer's lease is over before it came: set this machine's clock")
-    return Answer(purpose, valid_until, tuple(decision for _, some in answers for decision in some))
+    return Answer(asked, valid_until, tuple(decisions))
+
+
+def _strongest(decisions: Sequence[Decision]) -> Decision:
+    """Of the answers to one key for several purposes; true at the smallest of their sizes, as no later one has all."""
+    found = max(decisions, key=lambda each: _STRENGTH.index((each.decision, each.reason)))
+    return replace(found, size=min(each.size for each in decisions))
 
 
 def _portions(keys: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -19,7 +19,7 @@ from consentkit.sources.batches import Scope, Unreadable
 if TYPE_CHECKING:
     from consentkit.filtering import Judge, Summary
 
-VERSION: Final = 2
+VERSION: Final = 3
 SUFFIX: Final = ".manifest.json"
 
 
@@ -55,11 +55,12 @@ class Stamp:
 class Filtered:
     """One run of `filter`. `log` is the origin of the registry's log, `size` its size, `filtered_at` Unix seconds.
 
-    `index`: the digest of the index that it went by, or None.
+    `purposes`: all of them permitted what was kept; `index`: the digest of the index that it went by, or None;
+    `unreadable`: how many rows were kept out of scope whose key cannot be read.
     """
 
     log: str
-    purpose: str
+    purposes: tuple[str, ...]
     size: int
     key: str | None
     scope: str | None
@@ -69,10 +70,12 @@ class Filtered:
     counts: Counts
     reasons: Mapping[str, int]
     filtered_at: int
+    unreadable: int = 0
 
     def encode(self) -> bytes:
         """One line of canonical JSON."""
-        return canonical.encode({**asdict(self), "v": VERSION}) + b"\n"
+        said = {**asdict(self), "purposes": list(self.purposes), "v": VERSION}
+        return canonical.encode(said) + b"\n"
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -87,7 +90,7 @@ class Filtered:
         reasons = map(canonical.whole, canonical.fields(said["reasons"], *REASONS))
         return cls(
             log=canonical.text(said["log"]),
-            purpose=canonical.text(said["purpose"]),
+            purposes=tuple(map(canonical.text, canonical.array(said["purposes"]))),
             size=canonical.whole(said["size"]),
             key=None if said["key"] is None else canonical.text(said["key"]),
             scope=None if said["scope"] is None else canonical.text(said["scope"]),
@@ -97,6 +100,7 @@ class Filtered:
             counts=Counts(*counts),
             reasons=dict(zip(REASONS, reasons, strict=True)),
             filtered_at=canonical.whole(said["filtered_at"]),
+            unreadable=canonical.whole(said["unreadable"]),
         )
 
 
@@ -119,7 +123,7 @@ def write(
     counted = Counts(summary.rows, summary.kept, summary.excluded, summary.unknown, summary.out_of_scope)
     said = Filtered(
         log=judge.state.trust.verifier.name,
-        purpose=judge.purpose,
+        purposes=judge.purposes,
         size=summary.size,
         key=key,
         scope=None if scope is None else f"{scope.column}={scope.value}",
@@ -129,6 +133,7 @@ def write(
         counts=counted,
         reasons={reason: summary.reasons[reason] for reason in REASONS},
         filtered_at=int(judge.clock()),
+        unreadable=summary.unread_kept,
     )
     with appearing(beside(out)) as partial:
         partial.write_bytes(said.encode())

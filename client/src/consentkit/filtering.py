@@ -2,6 +2,7 @@
 
 Invariants
   * In scope, a row passes only if its key is a digest that the state permits now.
+  * Out of scope, no row passes whose key cannot be read, unless it was said that it may.
   * OUT appears whole, by one rename at the end, or not at all; of a folder of shards or tables, each does.
 """
 
@@ -20,11 +21,12 @@ from consentkit.indexing.copies import Copies
 from consentkit.indexing.index import Index
 from consentkit.indexing.joined import Joined
 from consentkit.lookup import NOT_COVERED, PERMITTED, REASONS, UNKNOWN, WAIT, Lookup
+from consentkit.purposes import Purposes, purposes_of
 from consentkit.rows import Bytes
 from consentkit.settings import Misuse
 from consentkit.sources.appearing import appearing
-from consentkit.sources.batches import Batch, Mask, Scope, Sink, Source, Unreadable, ahead
-from consentkit.sources.dropped import Dropped, beside
+from consentkit.sources.batches import Batch, Mask, OnUnreadable, Scope, Sink, Source, Unreadable, ahead
+from consentkit.sources.dropped import Dropped, as_json, beside
 from consentkit.sources.kinds import parts_in, source_of
 from consentkit.sources.records import Record, recorded
 from consentkit.sources.sidecars import sidecar_of, write_sidecar
@@ -34,10 +36,44 @@ from consentkit.state import State
 Clock = Callable[[], float]
 Progress = Callable[[int, int], None]
 
-_COUNTED: Final = ("rows", "kept", "excluded", "out_of_scope", "asked", "known", "copies", "unseen")
+_COUNTED: Final = (
+    "rows",
+    "kept",
+    "excluded",
+    "out_of_scope",
+    "asked",
+    "known",
+    "copies",
+    "unseen",
+    "unreadable",
+    "unread_kept",
+)
+_NAMED: Final = 3
+"""So many keys that cannot be read are named."""
+
+_SHOWN: Final = 80
 
 
-class NotOurs(ConsentkitError):
+class Refused(ConsentkitError):
+    """All rows were read and counted, and nothing was written."""
+
+    def __init__(self, message: str, summary: "Summary") -> None:
+        super().__init__(message)
+        self.summary = summary
+
+
+class UnreadableKeys(ConsentkitError):
+    """Rows out of scope have keys that cannot be read, so nobody knows whether those are excluded."""
+
+
+class NotRead(Refused, UnreadableKeys):
+    """The same of a file or folder."""
+
+    def __init__(self, summary: "Summary", refused: int) -> None:
+        super().__init__(_refusal(refused, "; ".join(summary.named)), summary)
+
+
+class NotOurs(Refused):
     """The scope has keys, and the registry knows none of them. Nothing was written."""
 
     def __init__(self, summary: "Summary", *, joined: bool = False) -> None:
@@ -46,9 +82,9 @@ class NotOurs(ConsentkitError):
             + (", nor what the index has beside them" if joined else "")
             + ", so nothing was kept. "
             "Keys are the SHA-256 of the image files, as 64 lower-case hex digits; see --key and --scope"
-            + ("" if joined else ". If a downloader has re-encoded the images, try consentkit index, and --index")
+            + ("" if joined else ". If a downloader has re-encoded the images, try consentkit index, and --index"),
+            summary,
         )
-        self.summary = summary
 
 
 @dataclass(frozen=True)
@@ -56,7 +92,8 @@ class Summary:
     """`kept` counts every row written, `out_of_scope` those among them; rows = kept + excluded + unknown.
 
     `reasons` counts the excluded rows by what a pipeline must do. If copies were looked for, `copies` counts those that
-    are excluded as such, and `unseen` the rows that could not be looked at.
+    are excluded as such, and `unseen` the rows that could not be looked at. `unreadable` counts the rows whose key
+    cannot be read, which are among the unknown, or, `unread_kept` of them, among the kept; `named` are the first.
     """
 
     rows: int
@@ -68,22 +105,28 @@ class Summary:
     reasons: dict[str, int]
     copies: int | None = None
     unseen: int | None = None
+    unreadable: int | None = None
+    named: tuple[str, ...] = ()
+    unread_kept: int = 0
 
     def as_json(self) -> dict[str, int]:
         """The object that `filter --json` ends with."""
-        return {name: value for name, value in asdict(self).items() if name != "reasons" and value is not None}
+        apart = ("reasons", "named", "unread_kept")
+        return {name: value for name, value in asdict(self).items() if name not in apart and value is not None}
 
 
 @dataclass(frozen=True)
 class Verdict:
     """Per row its answer (`lookup.PERMITTED` …), whether the registry has a row for it, and whether it passes.
 
-    `told`: if copies were looked for, what `Copies.told` of the rows that would pass.
+    `unreadable`: its key cannot be read, nor is it excluded; `told`: if copies were looked for, what `Copies.told` of
+    the rows that would pass.
     """
 
     answer: Bytes
     known: Mask
     keep: Mask
+    unreadable: Mask
     told: Bytes | None = None
     decisive: NDArray[np.intp] | None = None
     """Where rows have several keys, the number of the key by which each was decided."""
@@ -105,49 +148,73 @@ class Verdict:
 
 @dataclass
 class Judge:
-    """Decides batches, and counts. `max_age`: seconds from the close's `issued_at`.
+    """Decides batches, and counts. `purpose`: one, or several, which all must permit; `max_age`: seconds from the
+    close's `issued_at`; `unreadable`: what becomes of rows out of scope whose key cannot be read.
 
     With an `index` a row is decided by all digests that it has beside the key. With `copies` what would pass is asked
     about besides.
     """
 
     state: State
-    purpose: str
+    purpose: Purposes
     max_age: int
     clock: Clock
     index: Index | None = None
     copies: Copies | None = None
+    unreadable: OnUnreadable = "refuse"
+    named: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
 
     def __post_init__(self) -> None:
         at = self._now()
-        lookup = Lookup(self.state.rows, purpose=self.purpose, at=at)
+        self.purposes = purposes_of(self.purpose)
+        lookup = Lookup(self.state.rows, purpose=self.purposes, at=at)
         self._lookup = Joined(lookup, self.index) if self.index else lookup
         self._answers = np.zeros(len(REASONS), np.int64)
+        self._refused = 0
 
-    def keep(self, read: keys.Keys, in_scope: Mask | None = None) -> Mask:
-        """Which rows pass, without counting. Raises Stale."""
-        return self.decide(read, in_scope).keep
+    def keep(self, read: keys.Keys, in_scope: Mask | None = None, *, at: float | None = None) -> Mask:
+        """Which rows pass, without counting; as of now, or as of `at`. Raises Stale, or UnreadableKeys."""
+        verdict = self.decide(read, in_scope, at=at)
+        refused = self._refusing(verdict, in_scope)
+        if refused.any():
+            rows = np.flatnonzero(refused)
+            raise UnreadableKeys(_refusal(len(rows), ", ".join(f"row {row}" for row in rows[:_NAMED])))
+        return verdict.keep
 
-    def decide(self, read: keys.Keys, in_scope: Mask | None = None) -> Verdict:
+    def decide(self, read: keys.Keys, in_scope: Mask | None = None, *, at: float | None = None) -> Verdict:
         """Raises Stale when the state's time ends during a long run, and what `Copies.told` raises."""
-        verdict = self._by_digest(read, in_scope)
+        answer, known = self._by_digest(read, in_scope, at)
         if self.copies is None:
-            return verdict
+            return self._verdict(read, in_scope, answer, known)
         # Only what would pass is asked about; in scope it must have been seen.
-        told = self.copies.told(read, verdict.keep)
-        answer = np.maximum(verdict.answer, told)
-        return Verdict(answer, verdict.known, _passing(answer, in_scope), told)
+        told = self.copies.told(read, self._verdict(read, in_scope, answer, known).keep)
+        return self._verdict(read, in_scope, np.maximum(answer, told), known, told)
 
-    def _by_digest(self, read: keys.Keys, in_scope: Mask | None) -> Verdict:
-        found = self._lookup.find(read, at=self._now())
+    def _by_digest(self, read: keys.Keys, in_scope: Mask | None, at: float | None) -> tuple[Bytes, Mask]:
+        now = self._now()  # also where it is not asked as of now: the state's time may be over
+        found = self._lookup.find(read, at=now if at is None else at)
         answer = found.answer
         if in_scope is None:
             answer[~read.proper] = UNKNOWN
-            return Verdict(answer, found.known & read.proper, _passing(answer, None))
+            return answer, found.known & read.proper
         # Capitals are no key of ours. They can still exclude a row that nobody else vouches for.
         answer[in_scope & ~read.proper] = UNKNOWN
-        return Verdict(answer, found.known & read.proper & in_scope, _passing(answer, in_scope))
+        return answer, found.known & read.proper & in_scope
+
+    def _verdict(
+        self, read: keys.Keys, in_scope: Mask | None, answer: Bytes, known: Mask, told: Bytes | None = None
+    ) -> Verdict:
+        unreadable = read.unreadable & (answer < NOT_COVERED)
+        keep = _passing(answer, in_scope)
+        if self.unreadable == "refuse":
+            keep = keep & ~unreadable
+        return Verdict(answer, known, keep, unreadable, told)
+
+    def _refusing(self, verdict: Verdict, in_scope: Mask | None) -> Mask:
+        if in_scope is None or self.unreadable == "keep":
+            return np.zeros(len(verdict.keep), bool)
+        return np.asarray(verdict.unreadable & ~in_scope)
 
     def judged(self, batch: Batch) -> Verdict:
         """On the rows of a batch: one passes if each of its keys does, and has the strongest answer of those."""
@@ -174,6 +241,11 @@ class Judge:
         self._add("rows", len(batch.keys))
         self._add("kept", np.count_nonzero(verdict.keep))
         self._add("known", np.count_nonzero(verdict.known))
+        self._add("unreadable", np.count_nonzero(verdict.unreadable))
+        self._add("unread_kept", np.count_nonzero(verdict.unreadable & verdict.keep))
+        self._refused += int(np.count_nonzero(self._refusing(verdict, batch.in_scope)))
+        for at in np.flatnonzero(verdict.unreadable)[: _NAMED - len(self.named)]:
+            self.named.append(_named(batch, int(at)))
         if verdict.told is not None:
             self._add("copies", np.count_nonzero(verdict.told >= WAIT))
             self._add("unseen", np.count_nonzero(verdict.told == UNKNOWN))
@@ -184,15 +256,20 @@ class Judge:
             self._add("out_of_scope", np.count_nonzero(verdict.keep & ~batch.in_scope))
 
     def summary(self) -> Summary:
-        """What was counted. Raises NotOurs."""
+        """What was counted. Raises NotRead or NotOurs."""
         count = self.counts
         rows, excluded = count["rows"], int(self._answers[NOT_COVERED:].sum())
         reasons = {str(REASONS[at]): int(self._answers[at]) for at in range(NOT_COVERED, len(REASONS))}
-        if count["asked"] and not count["known"]:
-            nothing = Summary(rows, 0, excluded, rows - excluded, 0, self.state.size, reasons, *self._seen())
-            raise NotOurs(nothing, joined=self.index is not None)
-        kept, outside = count["kept"], count["out_of_scope"]
-        return Summary(rows, kept, excluded, rows - excluded - kept, outside, self.state.size, reasons, *self._seen())
+        not_ours = count["asked"] and not count["known"]
+        kept, outside = (0, 0) if self._refused or not_ours else (count["kept"], count["out_of_scope"])
+        counted = (rows, kept, excluded, rows - excluded - kept, outside)
+        apart = (*self._seen(), count["unreadable"] or None, tuple(self.named), count["unread_kept"])
+        summary = Summary(*counted, self.state.size, reasons, *apart)
+        if self._refused:
+            raise NotRead(summary, self._refused)
+        if not_ours:
+            raise NotOurs(summary, joined=self.index is not None)
+        return summary
 
     def _seen(self) -> tuple[int | None, int | None]:
         return (self.counts["copies"], self.counts["unseen"]) if self.copies else (None, None)
@@ -217,7 +294,7 @@ def filter_file(
 ) -> Summary:
     """Writes to `out` what passes of `source`, a file or folder, and beside it what was dropped, and why.
 
-    Raises Misuse, Unreadable, NotOurs, or Stale; then `out` is as it was, but for the parts of a folder that
+    Raises Misuse, Unreadable, NotRead, NotOurs, or Stale; then `out` is as it was, but for the parts of a folder that
     were done before: those stay, and the next run has only the others to do.
     """
     _require_apart(source, out)
@@ -355,7 +432,7 @@ class _Parts:
     def _summary(self, names: list[str]) -> Summary:
         try:
             return self.judge.summary()
-        except NotOurs:
+        except Refused:
             for name in names:
                 Record.forget(self.out / name)
                 if left := sidecar_of(self.out / name):
@@ -389,3 +466,22 @@ def _require_place(out: Path, *, folder: bool, filled: bool = False) -> None:
         return
     if out.exists() and (folder or not out.is_file()):
         raise Misuse(f"{out} cannot be replaced: remove it, or write to another place")
+
+
+# What cannot be read
+
+
+def _refusal(count: int, named: str) -> str:
+    keys_ = "one key" if count == 1 else f"{count} keys"
+    return (
+        f"{keys_} out of scope cannot be read, so nobody knows whether these images are excluded: {named}. "
+        "Keys are 64 lower-case hex digits, or 32 bytes. Correct them, or say --unreadable keep (in Python "
+        'unreadable="keep"), and those rows pass'
+    )
+
+
+def _named(batch: Batch, at: int) -> str:
+    """Where a row stands, and what is in place of its key."""
+    text = as_json(batch.texts[at])
+    where = f"{batch.within}, " if batch.within else ""
+    return f"{where}position {batch.positions[at].as_py()}: {text if len(text) <= _SHOWN else text[:_SHOWN] + '…'}"

@@ -6,7 +6,7 @@ picture that matches nothing is `unknown`.
 
 import re
 from collections.abc import Callable, Generator, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -14,6 +14,7 @@ from consentkit import canonical
 from consentkit.errors import Malformed
 from consentkit.lookers import Lookers
 from consentkit.pictures import Picture, walk
+from consentkit.purposes import Purposes, purposes_of
 from consentkit.settings import Misuse
 from consentkit.transport import Transport
 
@@ -29,6 +30,7 @@ Asked = tuple[Picture, bytes]
 """A picture and its views, packed."""
 
 UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_STRENGTH: Final = (None, "wait", "remove")
 _WORDS: Final = re.compile(r"[a-z][a-z ,]{0,63}")
 
 
@@ -79,7 +81,7 @@ def match(
     transport: Transport,
     files: Iterable[Path],
     *,
-    purpose: str,
+    purpose: Purposes,
     deposit: bool = False,
     progress: Progress = lambda _opened: None,
 ) -> Generator[Match, None, None]:
@@ -87,7 +89,7 @@ def match(
 
     Raises Misuse, Unreachable, Malformed for an answer to anything else, or ConsentkitError without the extra.
     """
-    given = list(files)
+    given, purposes = list(files), purposes_of(purpose)
     if deposit:
         _require_distinct(given)
     waiting: list[Asked] = []
@@ -99,14 +101,33 @@ def match(
                 yield Match(picture.path, picture.key, "unknown", None, (), None, 0, 0, look.problem)
             progress(opened)
             if len(waiting) == PICTURES_AT_ONCE:
-                yield from ask(transport, waiting, purpose=purpose, deposit=deposit)
+                yield from ask(transport, waiting, purposes=purposes, deposit=deposit)
                 waiting = []
         if waiting:
-            yield from ask(transport, waiting, purpose=purpose, deposit=deposit)
+            yield from ask(transport, waiting, purposes=purposes, deposit=deposit)
 
 
-def ask(transport: Transport, asked: Sequence[Asked], *, purpose: str, deposit: bool) -> list[Match]:
-    """The answers to pictures and their packed views, in their order. Raises Unreachable or Malformed."""
+def ask(transport: Transport, asked: Sequence[Asked], *, purposes: Sequence[str], deposit: bool) -> list[Match]:
+    """The answers to pictures and their packed views, in their order; of several purposes the strongest.
+
+    Raises Unreachable or Malformed.
+    """
+    answers = [_ask(transport, asked, purpose=each, deposit=deposit) for each in purposes]
+    return [_strongest(each) for each in zip(*answers, strict=True)]
+
+
+def _strongest(answers: Sequence[Match]) -> Match:
+    """All that was found for any purpose, true at the smallest of the sizes."""
+    found = max(answers, key=lambda each: _STRENGTH.index(each.reason))
+    return replace(
+        found,
+        matches=tuple(dict.fromkeys(copy for each in answers for copy in each.matches)),
+        size=min(each.size or 0 for each in answers),
+        complete=all(each.complete for each in answers),
+    )
+
+
+def _ask(transport: Transport, asked: Sequence[Asked], *, purpose: str, deposit: bool) -> list[Match]:
     pictures = [{"key": picture.key, "views": views.hex()} for picture, views in asked]
     body = {"purpose": purpose, "version": VERSION, "pictures": pictures, "deposit": deposit}
     answer = transport.post("matches", body=body)

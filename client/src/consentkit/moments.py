@@ -1,11 +1,13 @@
 """One size, judged at one moment: what an epoch of a long run, a query or a worker of another process reads.
 
 Invariants
-  * The same keys get the same answers in every process that holds the same moment: no clock is read while deciding.
+  * The same keys get the same answers in every process that holds the same moment: they are those as of `at`.
+  * Past the end of its term it decides nothing. All adapters decide by `mask` or `listed`, and both compare with it.
   * What is handed to another process names its rows by their SHA-256, and holds no key.
 """
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -16,15 +18,23 @@ from consentkit import keys as keys_
 from consentkit.closes import open_list
 from consentkit.errors import ConsentkitError, Stale
 from consentkit.filtering import Judge
-from consentkit.lookup import PERMITTED, UNKNOWN
+from consentkit.lookup import PERMITTED, UNKNOWN, Lookup
 from consentkit.notes import Verifier
+from consentkit.purposes import Purposes, purposes_of
 from consentkit.rows import SHA256_BYTES
-from consentkit.sources.batches import Mask
+from consentkit.settings import Misuse
+from consentkit.sources.batches import Mask, OnUnreadable
 from consentkit.state import Notes, State, rows_in
+from consentkit.terms import Term
 from consentkit.trust import LONGEST_TERM
 
 LISTED: Final = pa.schema([("sha256", pa.string()), ("until", pa.int64())])
 """Digests that have an answer: permitted until then (Unix seconds), or 0 for excluded."""
+
+_NO_DIGEST: Final = "?"
+
+Judges = dict[tuple[tuple[str, ...], OnUnreadable], Judge]
+"""By purposes, and what becomes of unreadable keys."""
 
 
 class NotShared(ConsentkitError):
@@ -40,59 +50,71 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class Moment:
-    """The state as of `at`. `ends`: when it must not be read any more; both Unix seconds. `path`: its rows' file."""
+    """The state as of `at`, Unix seconds, and how long it may be read. `path`: its rows' file."""
 
     state: State
     at: float
-    ends: float
+    term: Term
     path: Path | None = None
-    _judges: dict[str, Judge] = field(default_factory=dict, compare=False, repr=False)
+    _judges: Judges = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def size(self) -> int:
         """The log's size at which the answers are true."""
         return self.state.size
 
+    @property
+    def ends(self) -> float:
+        """When it must not be read any more, Unix seconds."""
+        return self.term.ends
+
+    @property
+    def ended(self) -> bool:
+        """Whether it must not be read any more."""
+        return self.term.ended
+
     def moment(self) -> "Moment":
-        """Itself."""
+        """Itself. Raises LeaseEnded."""
+        self.term.require()
         return self
 
-    def judge(self, purpose: str) -> Judge:
-        """Decides as of `at`. Raises Unreachable for a purpose that the key does not cover, or Stale."""
-        if purpose not in self._judges:
-            self._judges[purpose] = Judge(self.state, purpose, LONGEST_TERM, lambda: self.at)
-        return self._judges[purpose]
+    def renewed(self) -> "Moment":
+        """The same state and term as of now. Raises LeaseEnded."""
+        return replace(self, at=self.term.require())
 
-    def mask(self, keys: Any, *, purpose: str, in_scope: Any = None) -> Mask:
-        """For each key whether its row passes, as `Registry.mask` says it."""
-        return decided(self.judge(purpose), keys, in_scope)
+    def judge(self, purpose: Purposes, unreadable: OnUnreadable = "refuse") -> Judge:
+        """Decides while the term lasts. Raises Misuse, Unreachable for what the key does not cover, or LeaseEnded."""
+        self.term.require()
+        asked = (purposes_of(purpose), unreadable)
+        if asked not in self._judges:
+            self._judges[asked] = Judge(self.state, asked[0], LONGEST_TERM, self.term.require, unreadable=unreadable)
+        return self._judges[asked]
 
-    def listed(self, purpose: str) -> Any:
+    def mask(self, keys: Any, *, purpose: Purposes, in_scope: Any = None, unreadable: OnUnreadable = "refuse") -> Mask:
+        """For each key whether its row passes, as `Registry.mask` says it. Raises LeaseEnded."""
+        inside = None if in_scope is None else np.asarray(in_scope, bool)
+        read = keys_.from_arrow(_as_arrow(keys))
+        if inside is not None and len(inside) != len(read):
+            raise Misuse(f"in_scope has {len(inside)} values for {len(read)} keys")
+        return self.judge(purpose, unreadable).keep(read, inside, at=self.at)
+
+    def listed(self, purpose: Purposes) -> Any:
         """All digests that have an answer, as a table of `LISTED`, for engines that join. Raises as `judge`.
 
         A row in scope passes if its key stands there with `until` > now; any other, unless its key in lower case
         stands there with `until` <= now.
         """
-        rows = self.state.rows
-        if not len(rows):
-            return LISTED.empty_table()
-        first = np.flatnonzero(np.append(True, (rows.sha256[1:] != rows.sha256[:-1]).any(axis=1)))
-        fine = np.ones(len(first), bool)
-        digests = np.ascontiguousarray(rows.sha256[first])
-        answer = self.judge(purpose).decide(keys_.Keys(digests, fine, fine, fine)).answer
-        until = np.minimum.reduceat(rows.until[rows.purposes.index(purpose)], first)
-        until[answer != PERMITTED] = 0
-        has_answer = answer != UNKNOWN
-        return pa.table([_as_hex(digests[has_answer]), pa.array(until[has_answer])], schema=LISTED)
+        self.term.require()
+        return listed(self.state, purpose, at=self.at)
 
-    def fingerprint(self, purpose: str) -> tuple[str, ...]:
+    def fingerprint(self, purpose: Purposes) -> tuple[str, ...]:
         """What the answers for a purpose follow from: alike exactly as long as no answer changes."""
-        state = self.state
-        until = state.rows.until[state.rows.purposes.index(purpose)]
+        state, asked = self.state, purposes_of(purpose)
         # At one size, more have ended only if others than before have.
-        ended = int(np.count_nonzero((until > 0) & (until <= self.at)))
+        ended = [int(np.count_nonzero((until > 0) & (until <= self.at))) for until in _untils(state, asked)]
         parts = state.parts
-        return (parts.collection, parts.audience, purpose, str(state.size), state.close.digest, str(ended))
+        scopes = (parts.collection, parts.audience, *asked)
+        return (*scopes, str(state.size), state.close.digest, *map(str, ended))
 
     def shared(self) -> "Moment":
         """Itself, if other processes can read it. Raises NotShared: the next sync would replace it under them."""
@@ -107,23 +129,34 @@ class Moment:
         """Raises NotShared."""
         self.shared()
         verifier = self.state.trust.verifier
-        return {"path": self.path, "notes": self.state.notes, "verifier": verifier, "at": self.at, "ends": self.ends}
+        return {"path": self.path, "notes": self.state.notes, "verifier": verifier, "at": self.at, "term": self.term}
 
     def __setstate__(self, given: dict[str, Any]) -> None:
         """Maps the rows. Raises Stale if they have gone."""
         path, notes, verifier = given["path"], given["notes"], given["verifier"]
-        held = {"state": _mapped(path, notes, verifier), "at": given["at"], "ends": given["ends"], "path": path}
+        held = {"state": _mapped(path, notes, verifier), "at": given["at"], "term": given["term"], "path": path}
         for name, value in {**held, "_judges": {}}.items():
             object.__setattr__(self, name, value)
 
 
-def decided(judge: Judge, keys: Any, in_scope: Any = None) -> Mask:
-    """Which rows pass. `keys`: a sequence of hex digests or 32 bytes, or an Arrow array; `in_scope`: bools, or all."""
-    inside = None if in_scope is None else np.asarray(in_scope, bool)
-    read = keys_.from_arrow(_as_arrow(keys))
-    if inside is not None and len(inside) != len(read):
-        raise ValueError(f"in_scope has {len(inside)} values for {len(read)} keys")
-    return judge.keep(read, inside)
+def listed(state: State, purpose: Purposes, *, at: float) -> Any:
+    """The digests of a state that have an answer, as of then, as a table of `LISTED`. Raises as `Lookup`."""
+    rows, asked = state.rows, purposes_of(purpose)
+    found = Lookup(rows, purpose=asked, at=at)
+    if not len(rows):
+        return LISTED.empty_table()
+    first = np.flatnonzero(np.append(True, (rows.sha256[1:] != rows.sha256[:-1]).any(axis=1)))
+    fine = np.ones(len(first), bool)
+    digests = np.ascontiguousarray(rows.sha256[first])
+    answer = found.find(keys_.Keys(digests, fine, fine, fine), at=at).answer
+    until = np.minimum.reduceat(np.min(_untils(state, asked), axis=0), first)
+    until[answer != PERMITTED] = 0
+    has_answer = answer != UNKNOWN
+    return pa.table([_as_hex(digests[has_answer]), pa.array(until[has_answer])], schema=LISTED)
+
+
+def _untils(state: State, purposes: tuple[str, ...]) -> list[Any]:
+    return [state.rows.until[state.rows.purposes.index(each)] for each in purposes]
 
 
 def _mapped(path: Path, notes: Notes, verifier: Verifier) -> State:
@@ -137,16 +170,21 @@ def _mapped(path: Path, notes: Notes, verifier: Verifier) -> State:
 
 
 def _as_arrow(keys: Any) -> Any:
-    """Anything that is neither a hex digest nor 32 bytes becomes null: unknown, never permitted."""
+    """Python values as text: nothing is no key, and what is no digest stays unreadable."""
     if isinstance(keys, pa.Array | pa.ChunkedArray):
         return keys
     return pa.array([_as_text(key) for key in keys], pa.string())
 
 
 def _as_text(key: object) -> str | None:
-    if isinstance(key, bytes):
-        return key.hex() if len(key) == SHA256_BYTES else None
-    return key if isinstance(key, str) and key.isascii() else None
+    """As the one reader takes it: a value of another type is a key that cannot be read."""
+    if isinstance(key, bytes | bytearray | memoryview):
+        held = bytes(key)
+        return held.hex() if len(held) == SHA256_BYTES else held.decode("ascii", "replace")
+    if isinstance(key, str):
+        return key if key.isascii() else _NO_DIGEST  # a lone surrogate is no text for Arrow
+    missing = key is None or (isinstance(key, float) and math.isnan(key))  # as pandas has it
+    return None if missing else _NO_DIGEST
 
 
 def _as_hex(digests: Any) -> Any:

@@ -3,7 +3,7 @@
 Invariants
   * A pin's answers are those of its size. What is withdrawn later counts from `advance` on, at the latest when the
     term ends: 7 days after the registry signed it.
-  * Its end is told when an epoch begins, never within one.
+  * Past that end it answers nothing any more, neither to an epoch that begins nor within one.
 """
 
 import time
@@ -16,10 +16,11 @@ from typing import Any
 import pyarrow.compute as pc
 
 from consentkit import trust
-from consentkit.errors import LeaseEnded, Stale
-from consentkit.moments import Moment
+from consentkit.errors import Stale
+from consentkit.moments import Judges, Moment, listed
 from consentkit.settings import Misuse
 from consentkit.state import State
+from consentkit.terms import Term
 
 
 @dataclass(frozen=True)
@@ -61,27 +62,26 @@ class Pin:
 
     @property
     def ended(self) -> bool:
-        """Whether no further epoch may begin: save a checkpoint, then `advance`, or stop."""
-        return self.remaining() <= 0
+        """Whether it answers nothing any more: save a checkpoint, then `advance`, or stop."""
+        return self._term.ended
 
     def remaining(self) -> float:
-        """Seconds until its term ends, by the clock that says less: a clock set back does not prolong it."""
-        lasted = time.monotonic() - self._since
-        return max(min(self._ends - time.time(), self._lasts - lasted), 0.0)
+        """Seconds until its term ends. A clock set back does not prolong it."""
+        return self._term.remaining()
 
     def moment(self, *, at: float | None = None) -> Moment:
         """Its size as an epoch reads it, judged now or, so that all ranks agree, `at`. Raises LeaseEnded or Stale."""
-        at = time.time() if at is None else at
-        if self.ended or at >= self._ends:
-            raise LeaseEnded(
-                f"the pin of size {self.size} has ended its term: save a checkpoint, then call advance() or pin again"
-            )
+        now = self._term.require()
+        at = now if at is None else at
         trust.require_time(self.kept.state.close, at=at)
-        return Moment(self.kept.state, at, self._ends, self.kept.rows)
+        return Moment(self.kept.state, at, self._term, self.kept.rows, self._judges)
 
     @contextmanager
     def epoch(self, *, at: float | None = None) -> Iterator[Moment]:
-        """A moment to read from; while it lasts, the pin does not advance. Raises LeaseEnded or Stale at its start."""
+        """A moment to read from; while it lasts, the pin does not advance. Raises LeaseEnded or Stale.
+
+        It raises LeaseEnded later, too, if the term ends meanwhile: look at `remaining` before it begins.
+        """
         moment = self.moment(at=at)
         self._in_epoch = True
         try:
@@ -110,8 +110,10 @@ class Pin:
         if at < close.issued_at - trust.CLOCK_SKEW:
             raise Stale("the clock moved back behind the pin: set this machine's clock")
         self.kept = kept
-        self._ends = float(min(close.not_after, close.issued_at + trust.LONGEST_TERM))
-        self._since, self._lasts = time.monotonic(), self._ends - at
+        ends = float(min(close.not_after, close.issued_at + trust.LONGEST_TERM))
+        remedy = "save a checkpoint, then call advance() or pin again"
+        self._term = Term(ends, f"the pin of size {kept.state.size}", remedy)
+        self._judges: Judges = {}
 
 
 def _removed(before: State, after: State) -> dict[str, list[str]]:
@@ -125,5 +127,5 @@ def _removed(before: State, after: State) -> dict[str, list[str]]:
 
 
 def _permitted(state: State, purpose: str, *, at: float) -> Any:
-    listed = Moment(state, at, at).listed(purpose)
-    return listed["sha256"].filter(pc.greater(listed["until"], 0))
+    table = listed(state, purpose, at=at)
+    return table["sha256"].filter(pc.greater(table["until"], 0))

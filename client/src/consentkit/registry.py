@@ -16,16 +16,18 @@ from consentkit.attesting import Affected, Attested, Run
 from consentkit.checks import Answer, By
 from consentkit.errors import Inconsistent, Stale
 from consentkit.feeds import OLD_FEED, Feed, KeyedFeed, PlainFeed
-from consentkit.filtering import Judge
 from consentkit.matches import Match
-from consentkit.moments import Moment, decided
+from consentkit.moments import Moment
 from consentkit.notes import Verifier
 from consentkit.notifications import ManifestNotification, Notification
 from consentkit.pins import Kept, Pin
+from consentkit.purposes import Purposes
 from consentkit.scopes import AUDIENCES
 from consentkit.settings import Misuse, Settings, require_address
+from consentkit.sources.batches import OnUnreadable
 from consentkit.state import State, Store
 from consentkit.syncing import sync
+from consentkit.terms import Term
 from consentkit.transport import Transport
 from consentkit.trust import require_young
 
@@ -73,17 +75,15 @@ class Registry:
         )
         self.feed = None if feed is None else require_address(feed.rstrip("/"), named="the feed")
         self.audience, self.collection = audience or AUDIENCES[0], collection
-        self._state: State | None = None
-        self._synced = 0.0
-        self._judges: dict[str, Judge] = {}
+        self._moment: Moment | None = None
 
-    def check(self, keys: Sequence[str], *, purpose: str, by: By = "sha256") -> Answer:
+    def check(self, keys: Sequence[str], *, purpose: Purposes, by: By = "sha256") -> Answer:
         """The registry's decisions now, in the order of the keys: digests (64 lower-case hex) or image ids."""
         with self._transport() as transport:
             return checks.check(transport, keys, purpose=purpose, by=by, at=datetime.now(UTC))
 
     def match(
-        self, files: Iterable[Path | str] | Path | str, *, purpose: str, deposit: bool = False
+        self, files: Iterable[Path | str] | Path | str, *, purpose: Purposes, deposit: bool = False
     ) -> Iterator[Match]:
         """For each picture whether it is a copy of a protected one, altered or not. Asks now, while it is iterated.
 
@@ -132,15 +132,7 @@ class Registry:
 
     def sync(self) -> State:
         """The newest state, stored. Raises Unreachable, Malformed, BadProof, Inconsistent or Stale."""
-        verifier = self.settings.require_verifier()
-        with self._source(verifier) as source:
-            store = self._store(source)
-            state = sync(source, store, verifier)
-        self._require_access(state)
-        remedy = "the registry serves old answers, ask its operator" if self.feed is None else OLD_FEED
-        require_young(state.close, max_age=self.settings.max_age, at=time.time(), remedy=remedy)
-        self._hold(state)
-        return state
+        return self._newest().state
 
     def offline(self) -> State:
         """The state as last synced, without asking anybody. Raises Stale, or BadProof if it was changed."""
@@ -150,18 +142,21 @@ class Registry:
         require_young(state.close, max_age=self.settings.max_age, at=time.time())
         return state
 
-    def is_allowed(self, sha256: str, *, purpose: str) -> bool:
-        """Whether the image with this digest is permitted for the purpose."""
+    def is_allowed(self, sha256: str, *, purpose: Purposes) -> bool:
+        """Whether the image with this digest is permitted for the purpose; of several, for each of them."""
         return bool(self.mask([sha256], purpose=purpose)[0])
 
-    def mask(self, keys: Any, *, purpose: str, in_scope: Any = None) -> NDArray[np.bool_]:
+    def mask(
+        self, keys: Any, *, purpose: Purposes, in_scope: Any = None, unreadable: OnUnreadable = "refuse"
+    ) -> NDArray[np.bool_]:
         """For each key whether it is permitted. Keys: a sequence of hex digests or 32 bytes, or an Arrow array.
 
-        With `in_scope`, a bool for each key, that holds where it is true; elsewhere whether it is not excluded.
+        With `in_scope`, a bool for each key, that holds where it is true; elsewhere whether it is not excluded. There a
+        key that cannot be read raises UnreadableKeys, or with `unreadable="keep"` it passes.
         """
-        return decided(self._judge(purpose), keys, in_scope)
+        return self.moment().mask(keys, purpose=purpose, in_scope=in_scope, unreadable=unreadable)
 
-    def filter_allowed(self, rows: Iterable[Row], *, purpose: str, key: str = "sha256") -> list[Row]:
+    def filter_allowed(self, rows: Iterable[Row], *, purpose: Purposes, key: str = "sha256") -> list[Row]:
         """The rows whose digest under `key` is permitted, in their order. A row without one is not."""
         listed = list(rows)
         mask = self.mask([row.get(key) for row in listed], purpose=purpose)
@@ -171,10 +166,10 @@ class Registry:
 
     def moment(self) -> Moment:
         """The state as of now, for what is read at once; synced first like `mask`. It ends with the lease."""
-        state, at = self._current(), time.time()
-        left = LEASE - (time.monotonic() - self._synced)
-        young = min(state.close.issued_at + self.settings.max_age, state.close.not_after)
-        return Moment(state, at, min(at + left, young))
+        held = self._moment
+        if held is None or held.ended:
+            held = self._newest()
+        return held.renewed()
 
     def pin(self) -> Pin:
         """Syncs, and keeps that size for a run of up to 7 days; other ranks and restarts load it by `pinned`.
@@ -206,21 +201,19 @@ class Registry:
             raise Stale(f"size {size} is not pinned in {kept.folder}: call pin(), or share CONSENTKIT_HOME")
         return Pin(Kept(state, kept.folder, kept.rows_path()), newest=self.pin)
 
-    def _judge(self, purpose: str) -> Judge:
-        state = self._current()
-        if purpose not in self._judges:
-            self._judges[purpose] = Judge(state, purpose, self.settings.max_age, time.time)
-        return self._judges[purpose]
-
-    def _current(self) -> State:
-        state = self._state
-        # A monotonic clock: the lease ends even if somebody sets the time back.
-        if state is None or time.monotonic() - self._synced > LEASE:
-            state = self.sync()
-        return state
-
-    def _hold(self, state: State) -> None:
-        self._state, self._synced, self._judges = state, time.monotonic(), {}
+    def _newest(self) -> Moment:
+        """Synced now, and read until the lease ends."""
+        verifier = self.settings.require_verifier()
+        with self._source(verifier) as source:
+            state = sync(source, self._store(source), verifier, clock=time.time)
+        self._require_access(state)
+        close, at, max_age = state.close, time.time(), self.settings.max_age
+        remedy = "the registry serves old answers, ask its operator" if self.feed is None else OLD_FEED
+        require_young(close, max_age=max_age, at=at, remedy=remedy)
+        ends = float(min(at + LEASE, close.issued_at + max_age, close.not_after))
+        term = Term(ends, f"the state of size {state.size}", "ask the registry again, and it is synced")
+        self._moment = Moment(state, at, term)
+        return self._moment
 
     def _transport(self) -> Transport:
         return Transport(self.settings.require_url(), key=self.settings.require_key())

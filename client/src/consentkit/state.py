@@ -26,7 +26,7 @@ import pyarrow as pa
 from consentkit import canonical
 from consentkit.checkpoints import open_checkpoint
 from consentkit.closes import Close, PartList, open_close, open_list
-from consentkit.errors import BadProof, BadSignature, Malformed
+from consentkit.errors import BadProof, BadSignature, ConsentkitError, Malformed
 from consentkit.notes import Verifier
 from consentkit.rows import IMAGE_BYTES, SHA256_BYTES, Bytes, Rows
 from consentkit.trust import CLOCK_SKEW, LONGEST_TERM, Trust
@@ -38,6 +38,10 @@ _LOCK: Final = "lock"
 _ROWS: Final = ".arrow"
 _PARTIAL: Final = ".part"
 _PINS: Final = "pins"
+
+
+class Unwritable(ConsentkitError):
+    """The folder of states cannot be read or written: read-only, full, or somebody else's."""
 
 
 class Damaged(BadProof):
@@ -100,11 +104,14 @@ class Store:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One sync at a time. The lock ends with the process that holds it."""
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (self.folder / _LOCK).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield
+        """One sync at a time. The lock ends with the process that holds it. Raises Unwritable, also for what is within."""
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with (self.folder / _LOCK).open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
+        except OSError as error:  # read-only, a full disk, no permission
+            raise self._unusable(error) from error
 
     def load(self, verifier: Verifier) -> State | None:
         """The state, or None before the first sync. Raises Damaged, or BadSignature by another key."""
@@ -155,6 +162,8 @@ class Store:
             return (self.folder / _STATE).read_bytes()
         except FileNotFoundError:  # never synced
             return None
+        except OSError as error:  # no permission, a failing disk
+            raise self._unusable(error) from error
 
     def _load(self, written: bytes, verifier: Verifier) -> State:
         try:
@@ -184,6 +193,12 @@ class Store:
         """Binds the rows to the notes: the log signs a sum of the rows, which is too dear to take at each start."""
         said = "\n".join([notes.checkpoint, notes.close, notes.parts, rows])
         return hmac.new(self._secret, said.encode(), hashlib.sha256).hexdigest()
+
+    def _unusable(self, error: OSError) -> Unwritable:
+        return Unwritable(
+            f"{self.folder} cannot be used ({error.strerror or error}): name another folder by CONSENTKIT_HOME; "
+            "what is pinned can also be read where nothing can be written"
+        )
 
     def _damaged(self, reason: str) -> Damaged:
         return Damaged(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,7 @@ KEYS = [
     PERMITTED,  # again
     REMOVED,
 ]
-SCOPE = Scope("source", "registry")
+SCOPE = Scope("source", "registry", unreadable="keep")
 LIBRARIES = {
     "arrow": "pyarrow",
     "pandas": "pandas",
@@ -69,7 +70,7 @@ class World:
 
     def wanted(self, scope: Scope | None) -> list[int]:
         """The `n` of the rows that pass, by the judge itself and a scope as it is defined."""
-        judge = Judge(self.registry.sync(), FOR, 86_400, time.time)
+        judge = Judge(self.registry.sync(), FOR, 86_400, time.time, unreadable="keep")
         inside = None
         if scope is not None:
             inside = np.array([value in (None, scope.value) for value in self.table["source"].to_pylist()], bool)
@@ -107,8 +108,9 @@ def world(registry: tuple[Simulator, Registry]) -> World:
 
 @pytest.fixture
 def binary(world: World) -> World:
-    """The same with keys of 32 bytes."""
+    """The same with keys of 32 bytes, and with text that stands in bytes."""
     keys = [None, b"", *(bytes.fromhex(k) for k in (PERMITTED, REMOVED, EXPIRED, TWICE, STRANGER)), bytes(31)]
+    keys += [key.encode() for key in (PERMITTED, REMOVED, STRANGER, REMOVED.upper(), "sha256:" + REMOVED)]
     return World(world.sim, world.registry, rows_of(keys, pa.binary()))
 
 
@@ -122,6 +124,26 @@ def empty(registry: tuple[Simulator, Registry]) -> World:
 def rowless(world: World) -> World:
     """A table without a row."""
     return World(world.sim, world.registry, world.table[:0])
+
+
+class Clock:
+    """Moves this process's time, and with it the simulated registry's."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self._wall, self._steady, self._patch = time.time, time.monotonic, patch
+
+    def move(self, seconds: float, *, steady: float | None = None) -> None:
+        """So far from now; `steady`: the monotonic clock, if that goes otherwise."""
+        wall, since = self._wall, self._steady
+        ahead = seconds if steady is None else steady
+        self._patch.setattr(time, "time", lambda: wall() + seconds)
+        shown = SimpleNamespace(time=lambda: wall() + seconds, monotonic=lambda: since() + ahead)
+        self._patch.setattr("consentkit.terms.time", shown)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
 
 
 # The libraries that only `make adapters` has

@@ -3,8 +3,10 @@
 import io
 import json
 import os
+import sys
 import tarfile
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from typing import Any
 
@@ -13,10 +15,16 @@ import pyarrow.dataset
 import pytest
 
 from consentkit.errors import Stale, Unreachable
+from consentkit.filtering import UnreadableKeys
 from consentkit.sources.batches import Scope
+from consentkit.testing import picture as digest
 
 FOR = "ai_training"
-SCOPE = Scope("source", "registry")
+PERMITTED, REMOVED, STRANGER = digest(0), digest(1), digest(6)
+"""As in the world."""
+
+BYTES = "CASE octet_length(sha256) WHEN 32 THEN lower(hex(sha256)) ELSE CAST(sha256 AS VARCHAR) END"
+SCOPE = Scope("source", "registry", unreadable="keep")
 
 
 def _arrow(world: Any, source: Any, scope: Scope | None, **_: Any) -> list[int]:
@@ -66,7 +74,7 @@ def _duckdb_by_hand(world: Any, source: Any, scope: Scope | None, **_: Any) -> l
     with duckdb.connect() as connection:
         connection.register("faces", world.table)
         import_module("consentkit.adapters.duckdb").register(connection, source, purpose=FOR, name="listed")
-        key = "sha256" if world.table["sha256"].type == pa.string() else "lower(hex(sha256))"
+        key = "sha256" if world.table["sha256"].type == pa.string() else BYTES
         connection.execute(f"CREATE VIEW keyed AS SELECT n, source, {key} AS key FROM faces")  # noqa: S608
         ours = "FROM keyed SEMI JOIN listed ON key = listed.sha256 AND until > epoch(now())"
         others = "FROM keyed ANTI JOIN listed ON lower(key) = listed.sha256 AND until <= epoch(now())"
@@ -90,7 +98,8 @@ def _torch(world: Any, source: Any, scope: Scope | None, **_: Any) -> list[int]:
 
     adapter = import_module("consentkit.adapters.torch")
     inside = [value in (None, scope.value) for value in world.table["source"].to_pylist()] if scope else None
-    kept = adapter.allowed(Rows(), world.table["sha256"], source, purpose=FOR, in_scope=inside)
+    how = scope.unreadable if scope else "refuse"
+    kept = adapter.allowed(Rows(), world.table["sha256"], source, purpose=FOR, in_scope=inside, unreadable=how)
     return [kept[at] for at in range(len(kept))]
 
 
@@ -102,6 +111,7 @@ def _torch_stream(world: Any, source: Any, scope: Scope | None, **_: Any) -> lis
         purpose=FOR,
         key=lambda row: row["sha256"],
         in_scope=(lambda row: row["source"] in (None, scope.value)) if scope else None,
+        unreadable=scope.unreadable if scope else "refuse",
     )
     return [row["n"] for row in kept]
 
@@ -231,6 +241,40 @@ def test_no_network_and_no_key_are_errors(world: Any, adapter: str, tmp_path: An
 @each_adapter
 def test_a_pin_that_has_ended_begins_nothing(world: Any, adapter: str, tmp_path: Any, monkeypatch: Any) -> None:
     pin = world.registry.pin()
-    monkeypatch.setattr("consentkit.pins.time.time", lambda: pin.kept.state.close.not_after)
+    monkeypatch.setattr("consentkit.terms.time.time", lambda: pin.kept.state.close.not_after)
     with pytest.raises(Stale, match="ended its term"):
         ADAPTERS[adapter](world, pin, None, tmp_path=tmp_path)
+
+
+@each_adapter
+@pytest.mark.parametrize("key", [REMOVED.upper(), " " + REMOVED, "0x" + REMOVED, "sha256:" + REMOVED, STRANGER[:-1]])
+def test_a_key_out_of_scope_that_cannot_be_read_is_an_error(world: Any, adapter: str, key: str, tmp_path: Any) -> None:
+    """In scope it is dropped, out of scope it passes only where that was said; in capitals it still excludes."""
+    table = pa.table({"n": [0, 1], "sha256": [PERMITTED, key], "source": ["registry", "web"]})
+    given, run, excluded = replace(world, table=table), ADAPTERS[adapter], key == REMOVED.upper()
+    pin = world.registry.pin()
+    assert run(given, pin, None, tmp_path=tmp_path) == [0]
+    assert run(given, pin, SCOPE, tmp_path=tmp_path) == ([0] if excluded else [0, 1])
+    if adapter == "duckdb, joins by hand":
+        return  # its user says what becomes of these
+    if excluded:
+        assert run(given, pin, Scope("source", "registry"), tmp_path=tmp_path) == [0]
+        return
+    with pytest.raises(Exception if adapter in ENGINES else UnreadableKeys, match="cannot be read"):
+        run(given, pin, Scope("source", "registry"), tmp_path=tmp_path)
+
+
+@each_adapter
+def test_of_several_purposes_all_must_permit(world: Any, adapter: str, tmp_path: Any, monkeypatch: Any) -> None:
+    world.sim.grant(STRANGER, purposes=("evaluation",))
+    world.sim.grant(digest(20), purposes=(FOR,))
+    table = pa.table({"n": [0, 1, 2], "sha256": [PERMITTED, STRANGER, digest(20)], "source": ["registry"] * 3})
+    given, pin, found = replace(world, table=table), world.registry.pin(), []
+    for purpose in ("ai_training", "evaluation", ("evaluation", "ai_training")):
+        monkeypatch.setattr(sys.modules[__name__], "FOR", purpose)
+        found.append(ADAPTERS[adapter](given, pin, None, tmp_path=tmp_path))
+    assert found == [[0, 2], [0, 1], [0]]
+
+
+ENGINES = ("duckdb", "duckdb, joins by hand", "spark", "ray")
+"""What these raise in their own processes or engines is an error of theirs, with our words."""

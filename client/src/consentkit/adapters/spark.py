@@ -2,11 +2,12 @@
 
     spark_.allowed(spark.read.parquet("faces"), registry.pin(), purpose="ai_training", folder="/shared/consent")
 
-A frame runs when it is read. By then the state's time may be over, and the job is an error; and a term that has
-ended meanwhile counts as ended.
+A frame runs when it is read. By then the state's time may be over, and the job is an error of Spark's with the words
+of LeaseEnded; and a permission that has ended meanwhile counts as ended.
 """
 
 import hashlib
+import math
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,16 +15,20 @@ import pyarrow.parquet as pq
 
 from consentkit.adapters.kernel import library
 from consentkit.moments import Moment, Source
+from consentkit.purposes import Purposes
+from consentkit.rows import SHA256_BYTES
 from consentkit.settings import Misuse
 from consentkit.sources.appearing import appearing
 from consentkit.sources.batches import COLUMN, Scope
+from consentkit.trust import CLOCK_SKEW
 
 F = library("pyspark.sql.functions", package="pyspark")
 
-_ENDED: Final = "the state ended its term: make the frame again, and consentkit syncs"
+_ENDED: Final = "LeaseEnded: the state has ended its term: make the frame again, and consentkit syncs"
+_UNREADABLE: Final = "a key out of scope cannot be read, so nobody knows whether that image is excluded"
 
 
-def write(moment: Moment, folder: Path | str, *, purpose: str) -> Path:
+def write(moment: Moment, folder: Path | str, *, purpose: Purposes) -> Path:
     """The listed digests as one Parquet file, where every executor reads it: `sha256` hex, `until` (0: excluded)."""
     told = hashlib.sha256(repr(moment.fingerprint(purpose)).encode()).hexdigest()[:16]
     path = Path(folder) / f"consentkit-{moment.size}-{told}.parquet"
@@ -37,7 +42,7 @@ def allowed(
     rows: Any,
     source: Source,
     *,
-    purpose: str,
+    purpose: Purposes,
     folder: Path | str,
     key: str = COLUMN,
     scope: Scope | None = None,
@@ -50,7 +55,9 @@ def allowed(
     moment = source.moment()
     text = _as_text(rows, key)
     listed = rows.sparkSession.read.parquet(write(moment, folder, purpose=purpose).resolve().as_uri())
-    guarded = F.when(F.unix_timestamp() < moment.ends, listed.until).otherwise(F.raise_error(F.lit(_ENDED)))
+    # Also where the executors' clock was set back behind the moment.
+    within = F.unix_timestamp().between(int(moment.at) - CLOCK_SKEW, math.ceil(moment.ends) - 1)
+    guarded = F.when(within, listed.until).otherwise(F.raise_error(F.lit(_ENDED)))
     listed = listed.select(F.col("sha256").alias("consentkit_sha256"), guarded.alias("consentkit_until"))
     listed = F.broadcast(listed) if broadcast else listed
     lasts = F.col("consentkit_until") > F.unix_timestamp()
@@ -61,13 +68,18 @@ def allowed(
     excluded = (F.lower(text) == F.col("consentkit_sha256")) & ~lasts
     ours = rows.where(inside).join(listed, permitted, "left_semi")
     others = rows.where(~inside).join(listed, excluded, "left_anti")
+    if scope.unreadable == "refuse":
+        readable = F.coalesce((text == "") | text.rlike("^[0-9a-f]{64}$"), F.lit(True))  # noqa: FBT003
+        others = others.where(F.when(readable, readable).otherwise(F.raise_error(F.lit(_UNREADABLE))))
     return ours.unionByName(others)
 
 
 def _as_text(rows: Any, key: str) -> Any:
     kind = _kind(rows, key)
     if kind == "binary":
-        return F.lower(F.hex(rows[key]))
+        column = rows[key]
+        # Bytes of that length are hex digits themselves.
+        return F.when(F.length(column) == SHA256_BYTES, F.lower(F.hex(column))).otherwise(column.cast("string"))
     if kind in ("string", "void"):
         return rows[key].cast("string")
     raise Misuse(f"the column {key!r} holds {kind}: digests are 64 lower-case hex digits, or 32 bytes")

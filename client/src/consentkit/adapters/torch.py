@@ -10,22 +10,23 @@ error. None of these functions is called between the collectives of a training s
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
-from consentkit.adapters.kernel import library
+from consentkit.adapters.kernel import Handle, library, stream
 from consentkit.errors import ConsentkitError
 from consentkit.moments import Moment, Source
 from consentkit.pins import Advanced, Pin
+from consentkit.purposes import Purposes
 from consentkit.registry import Registry
+from consentkit.settings import Misuse
+from consentkit.sources.batches import Mask, OnUnreadable
+from consentkit.terms import Term
 
 torch = library("torch", package="torch")
 distributed = library("torch.distributed", package="torch")
 data = library("torch.utils.data", package="torch")
-
-_AT_ONCE: Final = 64
 
 Key = Callable[[Any], str | bytes | None]
 Inside = Callable[[Any], bool]
@@ -38,38 +39,73 @@ class DifferentSizes(ConsentkitError):
 # Datasets
 
 
-def allowed(rows: Any, keys: Any, source: Source, *, purpose: str, in_scope: Any = None) -> Any:
-    """A `Subset` of a map-style dataset: the items whose key passes, in their order.
+class AllowedItems(data.Subset):  # type: ignore[misc, name-defined]
+    """Items of a map-style dataset that passed when this was made, until the term ends: then LeaseEnded."""
 
-    `keys`: one for each item, as for `Registry.mask`; so no picture is opened to decide.
+    def __init__(self, rows: Any, kept: list[int], term: Term) -> None:
+        super().__init__(rows, kept)
+        self._term = term
+
+    def __getitem__(self, at: Any) -> Any:
+        self._term.require()
+        return super().__getitem__(at)
+
+    def __getitems__(self, some: list[int]) -> list[Any]:
+        self._term.require()
+        return super().__getitems__(some)  # type: ignore[no-any-return]
+
+
+def allowed(
+    rows: Any,
+    keys: Any,
+    source: Source,
+    *,
+    purpose: Purposes,
+    in_scope: Any = None,
+    unreadable: OnUnreadable = "refuse",
+) -> Any:
+    """A `Subset` of a map-style dataset: the items whose key passes, in their order. Make it anew for each epoch.
+
+    `keys`: one for each item, as for `Registry.mask`; so no picture is opened to decide. Past the end of the term, of a
+    registry its lease, reading an item raises LeaseEnded.
     """
-    kept = np.flatnonzero(source.moment().mask(keys, purpose=purpose, in_scope=in_scope))
+    moment = source.moment()
+    kept = np.flatnonzero(moment.mask(keys, purpose=purpose, in_scope=in_scope, unreadable=unreadable))
     if len(keys) != len(rows):
-        raise ValueError(f"{len(keys)} keys for {len(rows)} items")
-    return data.Subset(rows, kept.tolist())
+        raise Misuse(f"{len(keys)} keys for {len(rows)} items")
+    return AllowedItems(rows, kept.tolist(), moment.term)
 
 
 class AllowedStream(data.IterableDataset):  # type: ignore[misc, name-defined]
     """The items of an iterable dataset that pass. `key` and `in_scope` are asked for each item.
 
-    Takes a pin's moment, for the DataLoader's workers: each maps the pinned rows, and what it is sent stays small.
+    In the DataLoader's workers give a pin: each maps the pinned rows, and what it is sent stays small.
     How items are shared out among workers is the wrapped dataset's matter.
     """
 
     def __init__(
-        self, rows: Iterable[Any], source: Source, *, purpose: str, key: Key, in_scope: Inside | None = None
+        self,
+        rows: Iterable[Any],
+        source: Source,
+        *,
+        purpose: Purposes,
+        key: Key,
+        in_scope: Inside | None = None,
+        unreadable: OnUnreadable = "refuse",
     ) -> None:
-        """A pin's epoch begins here: make it anew for each. Raises LeaseEnded."""
+        """May be iterated again and again: each batch is decided as of then. Raises LeaseEnded."""
         self._rows, self._purpose, self._key, self._in_scope = rows, purpose, key, in_scope
-        self._moment = source.moment()
-        self._moment.judge(purpose)  # before any fork, so that workers share it
+        self._unreadable: OnUnreadable = unreadable
+        self._handle = Handle(source)
+        self._handle.moment().judge(purpose, unreadable)  # before any fork, so that workers share it
 
     def __iter__(self) -> Iterator[Any]:
-        coming = iter(self._rows)
-        while some := list(islice(coming, _AT_ONCE)):
-            inside = None if self._in_scope is None else [self._in_scope(item) for item in some]
-            passes = self._moment.mask([self._key(item) for item in some], purpose=self._purpose, in_scope=inside)
-            yield from (item for item, kept in zip(some, passes, strict=True) if kept)
+        return stream(self._rows, self._handle, self._passes)
+
+    def _passes(self, moment: Moment, some: list[Any]) -> Mask:
+        inside = None if self._in_scope is None else [self._in_scope(item) for item in some]
+        keys = [self._key(item) for item in some]
+        return moment.mask(keys, purpose=self._purpose, in_scope=inside, unreadable=self._unreadable)
 
 
 # Ranks

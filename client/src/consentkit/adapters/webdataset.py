@@ -8,48 +8,50 @@ sample passes if each does.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import numpy as np
 
-from consentkit.adapters.kernel import fixed, library
+from consentkit.adapters.kernel import Handle, library, stream
 from consentkit.content import PICTURES, picture
-from consentkit.moments import Source
-from consentkit.sources.batches import Scope, Unreadable
+from consentkit.moments import Moment, Source
+from consentkit.purposes import Purposes
+from consentkit.sources.batches import Mask, Scope, Unreadable
 from consentkit.sources.jsonlines import once
 from consentkit.sources.shards import Judged, judged
 
 library("webdataset", package="webdataset")
 
-_AT_ONCE: Final = 64
 _PLAIN: Final = (bytes, str, int, float, dict, list, type(None))
 """What a member can be before pictures were decoded."""
 
 Sample = dict[str, Any]
 
 
-def allowed(
-    source: Source, *, purpose: str, key: str | None = None, scope: Scope | None = None
-) -> Callable[[Iterable[Sample]], Iterator[Sample]]:
-    """The stage: samples in, those that pass out, in their order. A pin's epoch begins here.
+class Allowed:
+    """The stage, which can be sent to other processes with a pin."""
 
-    With several workers give a pin. Raises, when read, Unreadable for a sample that can be read in two ways.
-    """
-    asked = fixed(source)
+    def __init__(self, handle: Handle, purpose: Purposes, key: str | None, scope: Scope | None) -> None:
+        self._handle, self._purpose, self._key, self._scope = handle, purpose, key, scope
 
-    def stage(samples: Iterable[Sample]) -> Iterator[Sample]:
-        coming = iter(samples)
-        while some := list(islice(coming, _AT_ONCE)):
-            found = [_judged(sample, key, scope) for sample in some]
-            keys = [each for sample in found for each, _ in sample]
-            inside = [within for sample in found for _, within in sample]
-            passes = asked.mask(keys, purpose=purpose, in_scope=inside)
-            kept = np.logical_and.reduceat(passes, np.cumsum([0, *map(len, found[:-1])]))
-            yield from (sample for sample, passed in zip(some, kept, strict=True) if passed)
+    def __call__(self, samples: Iterable[Sample]) -> Iterator[Sample]:
+        """Raises Unreadable for a sample that can be read in two ways, and LeaseEnded past the end of a term."""
+        return stream(samples, self._handle, self._passes)
 
-    return stage
+    def _passes(self, moment: Moment, some: list[Sample]) -> Mask:
+        """A sample passes if each of its pictures does."""
+        found = [_judged(sample, self._key, self._scope) for sample in some]
+        keys = [each for sample in found for each, _ in sample]
+        inside = [within for sample in found for _, within in sample]
+        unreadable = self._scope.unreadable if self._scope else "refuse"
+        passes = moment.mask(keys, purpose=self._purpose, in_scope=inside, unreadable=unreadable)
+        return np.asarray(np.logical_and.reduceat(passes, np.cumsum([0, *map(len, found[:-1])])))
+
+
+def allowed(source: Source, *, purpose: Purposes, key: str | None = None, scope: Scope | None = None) -> Allowed:
+    """The stage: samples in, those that pass out, in their order. With several workers give a pin."""
+    return Allowed(Handle(source), purpose, key, scope)
 
 
 def _judged(sample: Sample, name: str | None, scope: Scope | None) -> list[Judged]:

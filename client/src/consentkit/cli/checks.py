@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from consentkit.cli.errors import ERROR, EXCLUDED, UNKNOWN
-from consentkit.cli.purposes import JsonOption, PurposeOption
+from consentkit.cli.purposes import JsonOption, PurposesOption
 from consentkit.looking import VIEWS, MissingExtra, Unreadable, bits, look
 from consentkit.settings import Misuse
 
 if TYPE_CHECKING:
     from consentkit.checks import By, Decision
+    from consentkit.purposes import Purposes
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -37,13 +38,13 @@ class KeyKind(StrEnum):
 
 def check(
     keys: Annotated[list[str], typer.Argument(metavar="KEY…", help="A SHA-256, an image's id, or a file.")],
-    purpose: PurposeOption,
+    purposes: PurposesOption,
     by: Annotated[KeyKind | None, typer.Option(help="What the keys are; otherwise each says it by its form.")] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Ask the registry now. Exit code: 0 all permitted, 3 any excluded, 4 otherwise."""
-    decisions = _ask([_recognised(key, by) for key in keys], purpose=purpose.value)
+    decisions = _ask([_recognised(key, by) for key in keys], purpose=purposes)
     for given, decision in zip(keys, decisions, strict=True):
         typer.echo(_line(given, decision) if as_json else _words(given, decision))
     raise typer.Exit(_code(decisions))
@@ -76,7 +77,7 @@ def hash_(
     raise typer.Exit(ERROR if failed else 0)
 
 
-def _ask(asked: "list[tuple[By, str]]", *, purpose: str) -> "list[Decision]":
+def _ask(asked: "list[tuple[By, str]]", *, purpose: "Purposes") -> "list[Decision]":
     """One question for each kind of key. Not by `Registry`, which needs the extra `filter`."""
     from consentkit import checks
     from consentkit.settings import Settings

@@ -13,7 +13,7 @@ import typer
 
 from consentkit.cli.checks import MEANING
 from consentkit.cli.errors import EXCLUDED, UNKNOWN
-from consentkit.cli.purposes import JsonOption, PurposeOption
+from consentkit.cli.purposes import JsonOption, PurposesOption
 
 if TYPE_CHECKING:
     from consentkit.matches import Found, Match
@@ -37,7 +37,7 @@ class Outcome(StrEnum):
 
 def match(
     files: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER…", help="Pictures, and folders of them.")],
-    purpose: PurposeOption,
+    purposes: PurposesOption,
     *,
     deposit: Annotated[
         bool,
@@ -58,7 +58,7 @@ def match(
 
     codes, passed, count = {0}, Counter[str](), 0
     with _transport() as transport, _progress() as progress:
-        answers = matches.match(transport, files, purpose=purpose.value, deposit=deposit, progress=progress)
+        answers = matches.match(transport, files, purpose=purposes, deposit=deposit, progress=progress)
         with closing(answers):
             for answer in answers:
                 count += 1

@@ -3,8 +3,9 @@
 import json
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
@@ -12,11 +13,28 @@ from uuid import UUID
 import typer
 
 from consentkit.cli.errors import EXCLUDED, UNKNOWN
-from consentkit.cli.purposes import Audience, AudienceOption, CollectionOption, FeedOption, JsonOption, PurposeOption
+from consentkit.cli.purposes import (
+    Audience,
+    AudienceOption,
+    CollectionOption,
+    FeedOption,
+    JsonOption,
+    Purpose,
+    PurposesOption,
+)
 
 if TYPE_CHECKING:
     from consentkit.filtering import Judge, Summary
     from consentkit.registry import Registry
+    from consentkit.sources.batches import Scope
+
+
+class OnUnreadable(StrEnum):
+    """What becomes of rows out of scope whose key cannot be read: `batches.OnUnreadable`, by a test."""
+
+    REFUSE = "refuse"
+    KEEP = "keep"
+
 
 SourceArgument = Annotated[
     Path,
@@ -30,6 +48,12 @@ KeyOption = Annotated[
     typer.Option(
         "--key",
         help="The column or field with the images' SHA-256: sha256 unless given; in shards the picture's.",
+    ),
+]
+UnreadableOption = Annotated[
+    OnUnreadable,
+    typer.Option(
+        "--unreadable", help="Rows out of scope whose key cannot be read: refuse all of IN, or keep those rows, too."
     ),
 ]
 ScopeOption = Annotated[
@@ -66,9 +90,10 @@ def sync(
 def filter_(
     source: SourceArgument,
     out: Annotated[Path, typer.Option("-o", "--out", metavar="OUT", help="Where what is permitted goes.")],
-    purpose: PurposeOption,
+    purposes: PurposesOption,
     key: KeyOption = None,
     scope: ScopeOption = "",
+    unreadable: UnreadableOption = OnUnreadable.REFUSE,
     index: IndexOption = None,
     feed: FeedOption = None,
     audience: AudienceOption = None,
@@ -83,16 +108,15 @@ def filter_(
     OUT.manifest.json says from what it was made, and by which state: `consentkit attest` signs that.
     """
     from consentkit import filtered
-    from consentkit.filtering import NotOurs, filter_file
-    from consentkit.sources.batches import Scope
+    from consentkit.filtering import Refused, filter_file
 
-    registry, rows_of = _registry(feed, audience, collection), Scope.parse(scope) if scope else None
-    with _judging(registry, purpose.value, index, copies=copies, offline=offline) as judge:
+    registry, rows_of = _registry(feed, audience, collection), _scope(scope, unreadable)
+    with _judging(registry, purposes, index, rows_of, copies=copies, offline=offline) as judge:
         begun = filtered.Stamp.of(source)
         try:
             with progress_bar("Filtering") as progress:
                 summary = filter_file(source, out, judge=judge, key=key, scope=rows_of, progress=progress)
-        except NotOurs as refused:
+        except Refused as refused:
             _report(refused.summary, "and nothing was written", as_json=as_json)
             raise
         filtered.write(out, source=begun, judge=judge, summary=summary, key=key, scope=rows_of)
@@ -104,9 +128,10 @@ def filter_(
 
 def audit(
     source: SourceArgument,
-    purpose: PurposeOption,
+    purposes: PurposesOption,
     key: KeyOption = None,
     scope: ScopeOption = "",
+    unreadable: UnreadableOption = OnUnreadable.REFUSE,
     index: IndexOption = None,
     feed: FeedOption = None,
     audience: AudienceOption = None,
@@ -120,17 +145,16 @@ def audit(
 
     Exit code: 0 all kept, 3 any excluded, 4 where any is unknown or not everything was looked at.
     """
-    from consentkit.filtering import NotOurs, audit_file
-    from consentkit.sources.batches import Scope
+    from consentkit.filtering import Refused, audit_file
 
-    registry, rows_of = _registry(feed, audience, collection), Scope.parse(scope) if scope else None
+    registry, rows_of = _registry(feed, audience, collection), _scope(scope, unreadable)
     try:
         with (
-            _judging(registry, purpose.value, index, copies=copies, offline=offline) as judge,
+            _judging(registry, purposes, index, rows_of, copies=copies, offline=offline) as judge,
             progress_bar("Auditing") as progress,
         ):
             summary = audit_file(source, judge=judge, key=key, scope=rows_of, progress=progress)
-    except NotOurs as refused:
+    except Refused as refused:
         _report_audit(refused.summary, as_json=as_json)
         raise
     others = _tell_of_others(source)
@@ -145,9 +169,10 @@ def rewrite(
             metavar="DATA", help="Parquet, CSV, JSON lines, a WebDataset shard, or a folder of any of these."
         ),
     ],
-    purpose: PurposeOption,
+    purposes: PurposesOption,
     key: KeyOption = None,
     scope: ScopeOption = "",
+    unreadable: UnreadableOption = OnUnreadable.REFUSE,
     index: IndexOption = None,
     feed: FeedOption = None,
     audience: AudienceOption = None,
@@ -162,11 +187,10 @@ def rewrite(
     files lie beside the parts that were not looked at, and may hold the same rows.
     """
     from consentkit.rewriting import rewrite as rewritten
-    from consentkit.sources.batches import Scope
 
-    registry, rows_of = _registry(feed, audience, collection), Scope.parse(scope) if scope else None
+    registry, rows_of = _registry(feed, audience, collection), _scope(scope, unreadable)
     with (
-        _judging(registry, purpose.value, index, copies=False, offline=offline) as judge,
+        _judging(registry, purposes, index, rows_of, copies=False, offline=offline) as judge,
         progress_bar("Rewriting") as progress,
     ):
         done = rewritten(place, judge=judge, key=key, scope=rows_of, progress=progress)
@@ -185,9 +209,26 @@ def _registry(feed: str | None, audience: Audience | None, collection: UUID | No
     return Registry(feed=feed, audience=audience, collection=str(collection) if collection else None)
 
 
+def _scope(text: str, unreadable: OnUnreadable) -> "Scope | None":
+    from consentkit.settings import Misuse
+    from consentkit.sources.batches import Scope
+
+    if text:
+        return Scope.parse(text, unreadable=unreadable.value)
+    if unreadable is OnUnreadable.KEEP:
+        raise Misuse("--unreadable keep is about rows out of scope, so it needs --scope; in scope they are dropped")
+    return None
+
+
 @contextmanager
 def _judging(
-    registry: "Registry", purpose: str, index: Path | None, *, copies: bool, offline: bool
+    registry: "Registry",
+    purposes: Sequence[Purpose],
+    index: Path | None,
+    scope: "Scope | None",
+    *,
+    copies: bool,
+    offline: bool,
 ) -> "Iterator[Judge]":
     from consentkit.filtering import Judge
     from consentkit.indexing.copies import Copies
@@ -202,12 +243,13 @@ def _judging(
     opened = None if index is None else Index.open(index)
     settings = registry.settings
     state = registry.offline() if offline else registry.sync()
-    judge = Judge(state, purpose, settings.max_age, time.time, opened)
+    judge = Judge(state, purposes, settings.max_age, time.time, opened)
+    judge.unreadable = scope.unreadable if scope else "refuse"
     if opened is None or not copies:
         yield judge
         return
     with Transport(settings.require_url(), key=settings.require_key()) as transport:
-        judge.copies = Copies(opened, transport, purpose=purpose)
+        judge.copies = Copies(opened, transport, purposes=judge.purposes)
         yield judge
 
 
@@ -247,8 +289,16 @@ def _counted(summary: "Summary") -> str:
     not_seen = f"; {summary.unseen} could not be looked at" if summary.unseen else ""
     return (
         f"{summary.rows} rows: {summary.kept} kept{besides}, {summary.excluded} excluded{as_copies}, "
-        f"{summary.unknown} unknown, at log size {summary.size}{not_seen}"
+        f"{summary.unknown} unknown, at log size {summary.size}{not_seen}{_not_read(summary)}"
     )
+
+
+def _not_read(summary: "Summary") -> str:
+    if not summary.unreadable:
+        return ""
+    keys = "the key of one" if summary.unreadable == 1 else f"the keys of {summary.unreadable}"
+    more = ", …" if summary.unreadable > len(summary.named) else ""
+    return f"; {keys} could not be read ({'; '.join(summary.named)}{more})"
 
 
 def _object(values: dict[str, Any]) -> None:

@@ -24,7 +24,10 @@ class Audience(StrEnum):
     COMMERCIAL = "commercial"
 
 
-PurposeOption = Annotated[Purpose, typer.Option("--purpose", help="What the images are for.")]
+PurposesOption = Annotated[
+    list[Purpose],
+    typer.Option("--purpose", help="What the images are for. May be given again: then all of them must permit."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object a line on stdout.")]
 FeedOption = Annotated[
     str | None,

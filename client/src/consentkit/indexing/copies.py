@@ -3,7 +3,7 @@
 It never permits: a row that may pass without it may still be a copy, and one that cannot be asked about is unknown.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -39,14 +39,14 @@ class Incomplete(ConsentkitError):
 class Copies:
     """What the registry says of the pictures of an index. Made once a run."""
 
-    def __init__(self, index: Index, transport: Transport, *, purpose: str) -> None:
+    def __init__(self, index: Index, transport: Transport, *, purposes: Sequence[str]) -> None:
         """Raises Misuse for an index without views, or Unreadable."""
         if any(part.views != VERSION for part in index.parts):
             raise Misuse(
                 f"--copies: the index {index.folder} has no fingerprints: "
                 "pip install 'consentkit[fingerprints]', and run consentkit index again"
             )
-        self._transport, self._purpose = transport, purpose
+        self._transport, self._purposes = transport, purposes
         self._views = _views(index)
         self._records = Pointers.made(_records(index), same=self._alike)
 
@@ -70,7 +70,7 @@ class Copies:
         for start in range(0, len(seen), PICTURES_AT_ONCE):
             some = seen[start : start + PICTURES_AT_ONCE]
             asked = [self._question(record) for record in records[some]]
-            found = matches.ask(self._transport, asked, purpose=self._purpose, deposit=False)
+            found = matches.ask(self._transport, asked, purposes=self._purposes, deposit=False)
             if not all(each.complete for each in found):
                 raise Incomplete(
                     "the registry could not compare with every image that it protects, so nothing can be kept: "

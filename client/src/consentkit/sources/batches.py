@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from consentkit.keys import Keys
 from consentkit.settings import Misuse
 
 Mask = NDArray[np.bool_]
+
+OnUnreadable = Literal["refuse", "keep"]
+"""What becomes of rows out of scope whose key cannot be read: an error, or they pass."""
 
 COLUMN: Final = "sha256"
 """Where the key is, if `--key` does not say."""
@@ -29,18 +32,23 @@ class Unreadable(ConsentkitError):
 
 @dataclass(frozen=True)
 class Scope:
-    """The rows for which the registry is the authority: those where `column` is `value`, or null."""
+    """The rows for which the registry is the authority: those where `column` is `value`, or null.
+
+    `unreadable`: what becomes of the others if their key cannot be read. A row that the registry is the authority for
+    is then dropped.
+    """
 
     column: str
     value: str
+    unreadable: OnUnreadable = "refuse"
 
     @classmethod
-    def parse(cls, text: str) -> "Scope":
+    def parse(cls, text: str, *, unreadable: OnUnreadable = "refuse") -> "Scope":
         """From `COLUMN=VALUE`. Raises Misuse."""
         column, equals, value = text.partition("=")
         if not column or not equals:
             raise Misuse("--scope is COLUMN=VALUE, as in --scope source=registry")
-        return cls(column, value)
+        return cls(column, value, unreadable)
 
 
 @dataclass(frozen=True)

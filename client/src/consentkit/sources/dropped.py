@@ -1,7 +1,7 @@
 """What was dropped, and why: beside OUT, a JSON object a line, in the order of IN.
 
 `{"position":12,"key":"…","decision":"excluded","reason":"remove"}`; the key as it stands in IN. A row that only looks
-like a protected image has `"copy":true` besides.
+like a protected image has `"copy":true` besides, one whose key cannot be read `"unreadable":true`.
 """
 
 import json
@@ -43,7 +43,9 @@ class Dropped:
     def write(self, batch: Batch, answer: Bytes, keep: Mask, copy: Mask | None = None) -> None:
         """Takes the rows of a batch that did not pass; raises what went wrong with earlier ones."""
         self._wait()  # one batch at a time, so memory stays constant
-        tail = answer if copy is None else answer + len(REASONS) * copy.astype(np.uint8)
+        besides = 2 * (batch.keys.unreadable & (answer < NOT_COVERED)).astype(np.uint8)
+        besides = besides if copy is None else np.maximum(besides, copy.astype(np.uint8))
+        tail = answer + np.uint8(len(REASONS)) * besides
         self._writing = self._thread.submit(self._write, batch, tail, np.flatnonzero(~keep))
 
     def finish(self) -> None:
@@ -87,7 +89,7 @@ def _texts(batch: Batch, rows: Any) -> Any:
         return pc.binary_join_element_wise('"', batch.texts.take(pa.array(rows)), '"', "")
     texts = _quoted(batch.keys.sha256[rows])
     others = batch.texts.take(pa.array(rows[~proper]))
-    return pc.replace_with_mask(texts, pa.array(~proper), pa.array([_json(each) for each in others], pa.string()))
+    return pc.replace_with_mask(texts, pa.array(~proper), pa.array([as_json(each) for each in others], pa.string()))
 
 
 def _quoted(sha256: Bytes) -> Any:
@@ -98,14 +100,14 @@ def _quoted(sha256: Bytes) -> Any:
     return pa.StringArray.from_buffers(len(sha256), pa.py_buffer(offsets), pa.py_buffer(digits))
 
 
-def _json(text: Any) -> str:
-    """A key that is no digest in the one form: null, or text, or bytes in hex."""
+def as_json(text: Any) -> str:
+    """An Arrow scalar: a key that is no digest in the one form: null, or text, or bytes in hex."""
     if not text.is_valid:
         return "null"
     if pa.types.is_dictionary(text.type):
-        return _json(text.value)
+        return as_json(text.value)
     held = text.as_buffer().to_pybytes()
-    is_text = pa.types.is_string(text.type) or pa.types.is_large_string(text.type) or text.type == pa.string_view()
+    is_text = pa.types.is_string(text.type) or pa.types.is_large_string(text.type)
     return json.dumps(held.decode("utf-8", "replace") if is_text else held.hex())
 
 
@@ -114,5 +116,6 @@ def _tail(answer: int, besides: str) -> str:
     return f',"decision":"{decision}","reason":{json.dumps(REASONS[answer])}{besides}}}\n'
 
 
-_TAILS: Final = pa.array([_tail(answer, besides) for besides in ("", ',"copy":true') for answer in range(len(REASONS))])
+_BESIDES: Final = ("", ',"copy":true', ',"unreadable":true')
+_TAILS: Final = pa.array([_tail(answer, besides) for besides in _BESIDES for answer in range(len(REASONS))])
 _HEX: Final = np.frombuffer("".join(f"{value:02x}" for value in range(256)).encode(), np.uint16)

@@ -66,7 +66,7 @@ class ParquetFile:
             done = 0
             for rows in file.iter_batches(batch_size=_batch_rows(self._metadata), columns=columns):
                 positions = pa.array(np.arange(done, done := done + len(rows)))
-                texts = _texts(rows.column(self._key))
+                texts = keys.plain(_texts(rows.column(self._key)))
                 yield Batch(_keys(texts, self._key), in_scope(rows, self._scope), texts, positions, done, rows)
 
     def _opened(self) -> Any:
@@ -116,14 +116,27 @@ def in_scope(batch: Any, scope: Scope | None) -> Mask | None:
     if scope is None:
         return None
     column = batch.column(scope.column)
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
     try:
+        column = keys.plain(column)
+        if pa.types.is_dictionary(column.type):
+            column = keys.plain(column.cast(column.type.value_type))
         same = pc.equal(column, pa.scalar(scope.value).cast(column.type))
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:  # no such value can be in that column
         raise Misuse(f"--scope {scope.column}={scope.value}: the column holds {column.type}") from error
     # Null: nobody says whose row it is, so the registry is asked.
     return np.asarray(pc.fill_null(same, True).to_numpy(zero_copy_only=False))  # noqa: FBT003 - Arrow's own order
+
+
+def passing(rows: Any, keep: Mask) -> Any:
+    """The rows of an Arrow batch or table that pass."""
+    try:
+        return rows.filter(pa.array(keep))
+    except pa.ArrowNotImplementedError:  # views, runs: Arrow cannot take single values out of these, but slices it can
+        edges = np.flatnonzero(np.diff(keep.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+        slices = [rows.slice(begin, end - begin) for begin, end in edges.tolist()] or [rows.slice(0, 0)]
+        if isinstance(rows, pa.Table):
+            return pa.concat_tables(slices)
+        return pa.concat_batches(slices)
 
 
 class _Writer:
@@ -144,7 +157,7 @@ class _Writer:
         self._file.close()
 
     def write(self, rows: Any, keep: Mask) -> None:
-        kept = rows.filter(pa.array(keep))
+        kept = passing(rows, keep)
         if kept.num_rows:
             self._group.append(kept)
         many = sum(each.num_rows for each in self._group)

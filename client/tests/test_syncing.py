@@ -4,6 +4,7 @@ import copy
 import hashlib
 import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from hypothesis import given, settings
@@ -405,3 +406,43 @@ def test_settings_refuse_what_they_cannot_use(tmp_path):
     for wrong in ("ftp://x", "registry", "http://", "http://me:secret@x"):
         with pytest.raises(consentkit.settings.Misuse):
             Settings.read({"CONSENTKIT_HOME": str(tmp_path), "CONSENTKIT_URL": wrong}).require_url()
+
+
+def test_two_feeds_of_one_size_are_refused(sim, synced):
+    """Signed, whole, covered by the log, and yet not what was signed before of as many entries."""
+    sim.grant(digest(1))
+    synced()
+    (image,) = sim.grant(digest(2))
+    before = synced()
+    act = sim._acts[-1]
+    other = dict.fromkeys(sim.purposes, (None, "remove"))
+    sim._acts[-1] = copy.copy(act)
+    object.__setattr__(sim._acts[-1], "images", {image: (bytes.fromhex(digest(2)), other)})
+    sim._offered = ((sim.size, sim._offered[0][1]), sim._offered[1])  # as kept for an hour
+    with pytest.raises(Inconsistent, match="two different feeds"):
+        synced()
+    assert synced.store.load(sim.signer.verifier).close == before.close
+
+
+@pytest.mark.parametrize("place", ["same host", "another host"])
+def test_no_redirect_is_followed_with_a_key(place):
+    seen = []
+
+    class Redirects(BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append(self.path)
+            self.send_response(302)
+            elsewhere = f"http://localhost:{self.server.server_port}" if place == "another host" else ""
+            self.send_header("location", f"{elsewhere}/elsewhere")
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Redirects) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with Transport(f"http://127.0.0.1:{server.server_port}", key="k") as transport, pytest.raises(Unreachable):
+            transport.get("notifications")
+        server.shutdown()
+    assert seen == ["/api/v1/notifications"]

@@ -230,6 +230,7 @@ class Judge:
             verdict.answer[decisive],
             np.logical_or.reduceat(verdict.known, first),
             verdict.keep[decisive],
+            verdict.unreadable[decisive],
             None if verdict.told is None else verdict.told[decisive],
             decisive,
         )

@@ -104,7 +104,7 @@ class Store:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """One sync at a time. The lock ends with the process that holds it. Raises Unwritable, also for what is within."""
+        """One sync at a time. The lock ends with the process that holds it. Raises Unwritable."""
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with (self.folder / _LOCK).open("w") as file:

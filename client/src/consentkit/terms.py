@@ -5,21 +5,18 @@ Invariant
 """
 
 import time
-from dataclasses import dataclass, field
 from typing import Any
 
 from consentkit.errors import LeaseEnded
 
 
-@dataclass
 class Term:
-    """`ends`, Unix seconds. `what` ended then, and the `remedy`, are said in LeaseEnded."""
+    """Ends at `ends`, Unix seconds. `what` ended then, and the `remedy`, are said in LeaseEnded."""
 
-    ends: float
-    what: str
-    remedy: str
-    _begun: float = field(default_factory=lambda: time.time())
-    _since: float = field(default_factory=lambda: time.monotonic())
+    def __init__(self, ends: float, what: str, remedy: str, *, begun: float = 0) -> None:
+        """`begun`: when it began elsewhere, Unix seconds; otherwise now."""
+        self.ends, self._what, self._remedy = ends, what, remedy
+        self._begun, self._since = max(begun, time.time()), time.monotonic()
 
     def now(self) -> float:
         """Unix seconds; at least those when it began, and what has passed since."""
@@ -37,12 +34,12 @@ class Term:
     def require(self) -> float:
         """Now, in Unix seconds. Raises LeaseEnded."""
         if (now := self.now()) >= self.ends:
-            raise LeaseEnded(f"{self.what} has ended its term: {self.remedy}")
+            raise LeaseEnded(f"{self._what} has ended its term: {self._remedy}")
         return now
 
     def __getstate__(self) -> dict[str, Any]:
         """Another machine has another monotonic clock: it begins there at this machine's time."""
-        return {"ends": self.ends, "what": self.what, "remedy": self.remedy, "_begun": self.now()}
+        return {"ends": self.ends, "what": self._what, "remedy": self._remedy, "begun": self.now()}
 
     def __setstate__(self, given: dict[str, Any]) -> None:
         self.__init__(**given)  # type: ignore[misc]

@@ -287,15 +287,16 @@ def test_workers_however_they_are_started(rows: Any, adapter: str, start: str, t
     from torch.utils.data import DataLoader
 
     pin = rows.registry.pin()
-    for source, wanted in ((pin, [0, 2]), (_brief(pin.moment()), None)):
+
+    def loader(source: Any) -> Any:
         made = STREAMS[adapter](rows, source, tmp_path)
-        loader = DataLoader(made, batch_size=None, num_workers=1, multiprocessing_context=start)
-        if wanted is not None:
-            assert [_number(row) for row in loader] == wanted
-            continue
-        time.sleep(3.2)
-        with pytest.raises(LeaseEnded):
-            list(loader)
+        return DataLoader(made, batch_size=None, num_workers=1, multiprocessing_context=start)
+
+    assert [_number(row) for row in loader(pin)] == [0, 2]
+    ends = loader(_brief(pin.moment()))
+    time.sleep(3.2)
+    with pytest.raises(LeaseEnded):
+        list(ends)
 
 
 @pytest.mark.skipif("ALL_ADAPTERS" not in os.environ, reason="make adapters has Spark and Ray")

@@ -135,20 +135,24 @@ def test_a_permission_that_ends_within_the_term_is_over_at_the_next_moment(sim, 
     assert said(pin.moment()) == [True, True, True]
     now, since = time.time(), time.monotonic()
     monkeypatch.setattr("consentkit.terms.time.monotonic", lambda: since + 601)
-    assert said(pin.moment()) == [True, True, False]  # whatever the wall's clock says
-    monkeypatch.setattr("consentkit.terms.time.time", lambda: now - 3600)
+    monkeypatch.setattr("consentkit.terms.time.time", lambda: now + 601)
     assert said(pin.moment()) == [True, True, False]
+    monkeypatch.setattr("consentkit.terms.time.time", lambda: now - 3600)
+    with pytest.raises(Stale, match="moved back"):  # not permitted again
+        said(pin.moment())
 
 
 def test_a_registry_asks_again_when_its_lease_is_over(sim, registry, monkeypatch):
     assert said(registry) == [True, True, False]
     sim.withdraw(next(iter(sim._acts[0].images)))
     asked, since = len(sim.requests), time.monotonic()
+    now = time.time()
     monkeypatch.setattr("consentkit.terms.time.monotonic", lambda: since + 890)
+    monkeypatch.setattr("consentkit.terms.time.time", lambda: now + 890)
     assert said(registry) == [True, True, False]
     assert len(sim.requests) == asked
     monkeypatch.setattr("consentkit.terms.time.monotonic", lambda: since + 901)
-    assert said(registry) == [False, True, False]
+    assert said(registry) == [False, True, False]  # also by a clock that stood still
     sim.answer(500)
     monkeypatch.setattr("consentkit.terms.time.monotonic", lambda: since + 2 * 901)
     with pytest.raises(Unreachable):

@@ -7,7 +7,8 @@ Invariant
 import time
 from typing import Any
 
-from consentkit.errors import LeaseEnded
+from consentkit.errors import LeaseEnded, Stale
+from consentkit.trust import CLOCK_SKEW
 
 
 class Term:
@@ -32,9 +33,11 @@ class Term:
         return self.now() >= self.ends
 
     def require(self) -> float:
-        """Now, in Unix seconds. Raises LeaseEnded."""
+        """Now, in Unix seconds. Raises LeaseEnded, or Stale where the clock was set back: a doubt."""
         if (now := self.now()) >= self.ends:
             raise LeaseEnded(f"{self._what} has ended its term: {self._remedy}")
+        if time.time() < now - CLOCK_SKEW:
+            raise Stale("the clock moved back since this was begun: set this machine's clock, then begin again")
         return now
 
     def __getstate__(self) -> dict[str, Any]:

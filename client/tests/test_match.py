@@ -370,7 +370,7 @@ def ask(sim: kit.Simulator) -> list[matches.Match]:
     """About two pictures of which nothing can be seen."""
     pictures = [(Picture(Path(name), name, named=True), b"") for name in ("one", "two")]
     with Transport(sim.url, key=sim.key) as transport:
-        return matches.ask(transport, pictures, purpose="ai_training", deposit=False)
+        return matches.ask(transport, pictures, purposes=("ai_training",), deposit=False)
 
 
 @pytest.mark.parametrize("spoil", SPOILS)

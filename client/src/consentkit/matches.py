@@ -117,13 +117,15 @@ def ask(transport: Transport, asked: Sequence[Asked], *, purposes: Sequence[str]
 
 
 def _strongest(answers: Sequence[Match]) -> Match:
-    """All that was found for any purpose, true at the smallest of the sizes."""
+    """All that was found for any purpose, true at the smallest of the sizes; compared as the least complete of them."""
+    least = min(answers, key=lambda each: each.compared - each.protected)
     found = max(answers, key=lambda each: _STRENGTH.index(each.reason))
     return replace(
         found,
         matches=tuple(dict.fromkeys(copy for each in answers for copy in each.matches)),
         size=min(each.size or 0 for each in answers),
-        complete=all(each.complete for each in answers),
+        compared=least.compared,
+        protected=least.protected,
     )
 
 

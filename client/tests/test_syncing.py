@@ -386,18 +386,6 @@ def test_a_program_asks_and_fails_closed(sim, tmp_path):
     assert [decision.decision for decision in answer.decisions] == ["permitted"]
 
 
-def test_a_lease_that_ends_syncs_again_or_fails(sim, tmp_path, monkeypatch):
-    images = sim.grant([digest(0)])
-    registry = Registry(sim.url, sim.key, log_key=sim.log_key, home=tmp_path)
-    assert registry.is_allowed(digest(0), purpose=FOR)
-    sim.withdraw(images[0])
-    monkeypatch.setattr("consentkit.registry.LEASE", -1)
-    assert not registry.is_allowed(digest(0), purpose=FOR)
-    sim.answer(503)
-    with pytest.raises(Unreachable):
-        registry.is_allowed(digest(0), purpose=FOR)
-
-
 def test_settings_refuse_what_they_cannot_use(tmp_path):
     assert Settings.read({"CONSENTKIT_HOME": str(tmp_path)}).max_age == 86_400
     for wrong in ("0", "-1", "604801", "1.5", "x", "9" * 5000, "٣"):

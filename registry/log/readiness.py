@@ -21,9 +21,25 @@ from registry.models.bulk import ask
 LONGEST_WAIT = timedelta(seconds=30)
 CLOCK_TOLERANCE = clock.TOLERANCE
 
-# What goes on in doubt: what stops a use, or asks for it (laws 9 and 14). Every other act would be built on a log that
-# may not be the one that was signed.
-STOPPING: Final = frozenset({Kind.WITHDRAWN, Kind.CASE_OPENED, Kind.CASE_SEARCHED, Kind.CASE_RESOLVED})
+# What goes on in doubt: what stops a use or a secret, or asks for it (laws 9 and 14). Every other act would be built on
+# a log that may not be the one that was signed.
+STOPPING: Final = frozenset(
+    {
+        Kind.WITHDRAWN,
+        Kind.CASE_OPENED,
+        Kind.CASE_SEARCHED,
+        Kind.CASE_EXTENDED,
+        Kind.CASE_TAKEN_UP,
+        Kind.CASE_REOPENED,
+        Kind.CASE_RESOLVED,
+        Kind.KEY_REVOKED,
+        Kind.TOKEN_REVOKED,
+        Kind.WEBHOOK_SECRET_REVOKED,
+        Kind.PIPELINE_DISABLED,
+        Kind.STEWARD_REMOVED,
+        Kind.SESSIONS_ENDED,
+    }
+)
 
 # Whether this is a replica; the log's size; the newest checkpoint's size and root; the latest time that was seen; since
 # when the first entry behind that checkpoint waits; a signed size that was lost, and the size when that was noticed.

@@ -164,7 +164,7 @@ def test_90_times(world: World, doors: Doors, subtests: pytest.Subtests) -> None
     token = doors.token(ines)
     for until in TIMES:
         with subtests.test(f"{until}"):
-            body = {"images": "all", "purposes": ["evaluation"], "until": until}
+            body = {"images": "all", "purposes": ["evaluation"], "notice": doors.notice(), "until": until}
             answer = doors.post("me/grants", token, body)
             assert (answer.status_code, slug(answer)) == (422, "time-invalid")
 
@@ -246,11 +246,11 @@ END = b"--edge--\r\n"
 SELF = part("depicts", b"self")
 FORM = "multipart/form-data; boundary=edge"
 FORMS: dict[str, tuple[bytes, str, int, str]] = {
-    "1 empty file": (part("file", b"", "x") + END, FORM, 422, "image-empty"),
-    "2 one byte": (part("file", b"x", "x") + END, FORM, 422, "image-unrecognised"),
-    "4 SVG": (part("file", b"<svg><script/></svg>", "x") + END, FORM, 415, "format-not-allowed"),
-    "5 HTML": (part("file", b"<html>" + bytes(99), "x.jpg") + END, FORM, 422, "image-unrecognised"),
-    "6 PDF": (part("file", b"%PDF-1.7" + bytes(99), "x.jpg") + END, FORM, 415, "format-not-allowed"),
+    "1 empty file": (part("file", b"", "x") + SELF + END, FORM, 422, "image-empty"),
+    "2 one byte": (part("file", b"x", "x") + SELF + END, FORM, 422, "image-unrecognised"),
+    "4 SVG": (part("file", b"<svg><script/></svg>", "x") + SELF + END, FORM, 415, "format-not-allowed"),
+    "5 HTML": (part("file", b"<html>" + bytes(99), "x.jpg") + SELF + END, FORM, 422, "image-unrecognised"),
+    "6 PDF": (part("file", b"%PDF-1.7" + bytes(99), "x.jpg") + SELF + END, FORM, 415, "format-not-allowed"),
     "56 no boundary": (part("file", JPEG, "x") + END, "multipart/form-data", 400, "multipart-malformed"),
     "57 200 parts": (
         b"".join(part(f"f{n}", JPEG[:9], "x") for n in range(200)) + END,

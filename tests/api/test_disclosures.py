@@ -199,7 +199,7 @@ def test_no_record_no_answer(world: World, doors: Doors, how: str) -> None:
             "CREATE TRIGGER fails BEFORE INSERT ON consent_disclosure FOR EACH STATEMENT EXECUTE FUNCTION fail()"
         )
     answer = ASKED[how](doors, key, begun.cursor)
-    assert (answer.status_code, slug(answer)) == (503, "unavailable")
+    assert (answer.status_code, slug(answer)) == (507, "storage-full")
     assert str(image).encode() not in answer.content
     assert told() == before
     world.withdraw(ines, [image], purposes=["evaluation"])  # law 9

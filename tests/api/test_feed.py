@@ -141,7 +141,7 @@ def test_law_2_an_offered_snapshot_never_outlives_a_withdrawal(world: World, doo
     image = world.image(ines)
     world.grant(ines)
     first = doors.get("snapshot", key)
-    world.person("somebody else")
+    world.person("somebody-else")
     again = doors.get("snapshot", key)
     assert (again.json(), again.headers["ETag"]) == (first.json(), first.headers["ETag"])
     unchanged = doors.get("snapshot", key, If_None_Match=first.headers["ETag"])

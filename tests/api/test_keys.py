@@ -4,6 +4,7 @@ import secrets
 import uuid
 from datetime import datetime, timedelta
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -11,6 +12,7 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.test import Client
 from django.urls import URLPattern
 from django.utils import timezone
+from pytest_django import Settings
 
 from consent.acts.disable_pipeline import disable_pipeline
 from consent.acts.issue_key import issue_key
@@ -62,12 +64,19 @@ def test_the_table_has_all_doors() -> None:
     assert ("get", f"snapshot/parts/{'0' * 64}") in PIPELINES
 
 
-def test_every_door_of_a_pipeline_refuses_a_key_that_has_ended(world: World, doors: Doors) -> None:
+@pytest.fixture
+def aged(database: str, settings: Settings, tmp_path: Path) -> Doors:
+    """A registry that began more than a year ago: what was issued then has ended by itself."""
+    settings.STATIC_ROOT = tmp_path
+    return Doors(World.begun(ago=timedelta(days=366)), Client(raise_request_exception=False))
+
+
+def test_every_door_of_a_pipeline_refuses_a_key_that_has_ended(aged: Doors) -> None:
+    doors, expired = aged, aged.key()
+    doors.world.at = timezone.now()
     revoked, disabled = doors.key(), doors.key()
-    world.at -= timedelta(days=366)
-    expired = doors.key()
-    revoke_key("lab", label="key-1", at=timezone.now())
-    disable_pipeline("lab 2", at=timezone.now())
+    revoke_key("lab 2", label="key-1", at=timezone.now())
+    disable_pipeline("lab 3", at=timezone.now())
     for method, path in PIPELINES:
         for secret in (expired, revoked, disabled):
             answer = ask(doors, method, path, secret)
@@ -75,12 +84,12 @@ def test_every_door_of_a_pipeline_refuses_a_key_that_has_ended(world: World, doo
             assert "Key-Expires-At" not in answer.headers
 
 
-def test_every_door_of_a_person_refuses_a_token_that_has_ended(world: World, doors: Doors) -> None:
-    ines = world.person("ines")
+def test_every_door_of_a_person_refuses_a_token_that_has_ended(aged: Doors) -> None:
+    doors, ines = aged, aged.world.person("ines")
+    expired = doors.token(ines)
+    doors.world.at = timezone.now()
     revoked = doors.token(ines)
     revoke_tokens(ines, tokens="all", at=timezone.now())
-    world.at -= timedelta(days=366)
-    expired = doors.token(ines)
     for method, path in PEOPLE:
         for secret in (expired, revoked):
             answer = ask(doors, method, path, secret)

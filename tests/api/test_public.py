@@ -406,6 +406,8 @@ def test_the_description_is_whole(doors: Doors) -> None:
         "/api/v1/me/images",
         "/api/v1/me/images/{image}",
         "/api/v1/me/receipts/{index}",
+        "/api/v1/me/tokens",
+        "/api/v1/me/tokens/{token}",
         "/api/v1/me/withdrawals",
         "/api/v1/notices/current",
         "/api/v1/notices/{digest}",

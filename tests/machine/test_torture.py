@@ -33,7 +33,7 @@ from tests.world import Pipeline, World, digest_of
 
 SECONDS: Final = float(os.environ.get("TORTURE_SECONDS", "60"))
 THREADS: Final = 6
-NAMES: Final = ("ada", "bob", "thief", "second thief")
+NAMES: Final = ("ada", "bob", "thief", "second-thief")
 MOST: Final = 14  # pictures of one person, so that they meet
 
 

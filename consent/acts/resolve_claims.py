@@ -20,7 +20,7 @@ def resolve_claims(cases: frozenset[UUID], *, images: int, ruling: Ruling, at: d
     """`cases`: those that the steward's page counted, and `images` how many they list together.
 
     What was decided meanwhile stays as it is. Accepted is nothing whose copies are still looked for; a rejected case
-    is not searched any more. Raises CaseClosed where none is left, LogInDoubt, and CaseGrew where they list another number.
+    is not searched any more. Raises CaseClosed where none is left, LogInDoubt, and CaseGrew where they list more.
     """
     opened = (
         Case.objects.select_for_update(no_key=True).filter(id__in=cases, state=CaseState.ACKNOWLEDGED).order_by("id")

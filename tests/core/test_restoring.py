@@ -503,6 +503,9 @@ def test_in_doubt_nothing_is_built_on_the_log_but_what_stops_a_use(world: World)
     world.grant(ines)
     world.grant(jo)
     first, second = world.case(image=image), world.case(image=other)
+    world.image(jo, content=b"the same")
+    world.image(ines, content=b"the same")
+    (differing,) = world.hear()
     steward, lab = world.steward(), world.pipeline()
     world.publish()
     lost.write_down(head_size() + 1, at=world.at)
@@ -518,6 +521,8 @@ def test_in_doubt_nothing_is_built_on_the_log_but_what_stops_a_use(world: World)
         "attest": lambda: world.attest(lab, image),
         "lift a restriction": lambda: world.resolve(first, CaseMove.REJECT),
         "lift a part": lambda: world.resolve(first, CaseMove.ACCEPT, same=[]),
+        "lift all of a claimant's": lambda: world.resolve_claims(first, CaseMove.REJECT),
+        "find a statement false": lambda: world.judge(differing, jo),
     }
     for name, act in refused.items():
         with pytest.raises(LogInDoubt):

@@ -27,6 +27,7 @@ def lift_signal(image: UUID, *, ground: str, steward: UUID, at: datetime) -> Rec
         raise MoveRefused("This signal was lifted already.")
     act = Act.begin(Kind.SIGNAL_LIFTED, at=at)
     signal.lifted |= freed
-    signal.save(update_fields=["lifted"])
+    signal.lifted_at = at
+    signal.save(update_fields=["lifted", "lifted_at"])
     said = {"lifted": freed, "ground": ground, "steward": str(steward)}
     return record(act, [Item("signal_lifted", image=image, particulars=said)])

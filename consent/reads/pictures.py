@@ -167,11 +167,17 @@ def _described(person: UUID, bringings: Sequence[Bringing], *, size: int, at: da
             uses=_uses(
                 stopped.get(each.image_id, 0), given[each.image_id], revoked=Hold.REVOKED in holds[each.image_id], at=at
             ),
-            signal=signals.get(each.image_id) if each.state == ImageState.REGISTERED else None,
+            signal=_signal(signals.get(each.image_id), each),
             size=size,
         )
         for each in bringings
     ]
+
+
+def _signal(signal: FileSignal | None, bringing: Bringing) -> FileSignal | None:
+    if signal is None or bringing.state != ImageState.REGISTERED:
+        return None
+    return signal.since(bringing.brought_at)
 
 
 def _words(

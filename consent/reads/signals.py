@@ -1,7 +1,7 @@
 """What files say of their own use, as people and stewards read it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -24,6 +24,12 @@ class FileSignal:
     minor: bool
     lifted: bool
     registered_at: datetime
+    lifted_at: datetime | None
+
+    def since(self, brought_at: datetime) -> "FileSignal":
+        """As whoever brought the file then may read it: what was lifted before would tell them that it was there."""
+        early = self.lifted_at is not None and self.lifted_at < brought_at
+        return replace(self, lifted=False) if early else self
 
 
 def signals_of(images: Iterable[UUID]) -> dict[UUID, FileSignal]:
@@ -46,4 +52,5 @@ def _read(row: Signal) -> FileSignal:
         minor=rules.minor(stated),
         lifted=not row.denied & ~row.lifted and row.denied > 0,
         registered_at=row.registered_at,
+        lifted_at=row.lifted_at,
     )

@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
                 ('image', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='signal', serialize=False, to='registry.image')),
                 ('denied', models.IntegerField()),
                 ('lifted', models.IntegerField(default=0)),
+                ('lifted_at', models.DateTimeField(null=True)),
                 ('stated', models.JSONField(help_text='pairs of name and value, as the decoder read them')),
                 ('registered_at', models.DateTimeField()),
             ],

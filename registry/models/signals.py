@@ -13,6 +13,7 @@ class Signal(models.Model):
     image = models.OneToOneField(Image, primary_key=True, on_delete=models.PROTECT, related_name="signal")
     denied = models.IntegerField()
     lifted = models.IntegerField(default=0)
+    lifted_at = models.DateTimeField(null=True)
     stated = models.JSONField(help_text="pairs of name and value, as the decoder read them")
     registered_at = models.DateTimeField()
 

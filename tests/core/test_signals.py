@@ -3,6 +3,7 @@
 import pytest
 
 from consent.acts.lift_signal import lift_signal
+from consent.reads.pictures import picture
 from consent.reads.signals import signals_in_force
 from registry.errors import MoveRefused, NotFound
 from registry.models import Entry
@@ -77,7 +78,10 @@ def test_the_same_bytes_from_another_person_are_bound_too_and_what_was_lifted_st
     world.grant(max_)
     assert reason(image) == "rights_signal"
     lift_signal(image, ground="looked at it", steward=world.steward(), at=world.at)
+    world.later(seconds=1)
     world.image(world.person("jo"), content=b"the same", registered=False)
     world.register(image, stated=NO_TRAINING)
     world.grant(world.person("jo"))
     assert reason(image) is None
+    read = [picture(person, image=image, at=world.at).signal for person in (ines, world.person("jo"))]
+    assert [signal.lifted for signal in read if signal] == [True, False]  # who comes later learns of no earlier one

@@ -42,6 +42,9 @@ def everywhere(visitor: Visitor, name: str) -> Iterator[None]:
     yield
     page.goto("/pictures/add")
     yield
+    page.get_by_label("Pictures", exact=True).set_input_files(visitor.draw(1))
+    visitor.press("Add these pictures")
+    yield
     visitor.add(visitor.draw(2))
     yield
     visitor.follow("Choose what they may be used for")
@@ -69,6 +72,10 @@ def everywhere(visitor: Visitor, name: str) -> Iterator[None]:
     yield
     page.locator(".gallery a").first.click()
     yield
+    visitor.follow("Correct this")
+    yield
+    visitor.press("Correct it")
+    yield
     page.goto("/used")
     yield
     page.goto("/access")
@@ -87,6 +94,10 @@ def everywhere(visitor: Visitor, name: str) -> Iterator[None]:
     page.goto("/requests/new")
     yield
     visitor.press("Send my request")
+    yield
+    page.goto("/requests/proof")
+    yield
+    visitor.press("Go on")
     yield
 
 

@@ -33,11 +33,21 @@ def test_pipelines_find_what_is_described(live: Registry, tmp_path: Path) -> Non
     lab = Caller(live.url, client.settings.require_key())
     (part, *_) = lab.get("/api/v1/snapshot").json()["parts"]
     known = {"manifest": manifest, "notification": next(client.notifications()).id, "sha256": part["sha256"]}
-    assert "Tested: 13" in fuzzed(live, lab, tmp_path, "--exclude-path-regex", PEOPLE, **known)
+    assert "Tested: 14" in fuzzed(live, lab, tmp_path, "--exclude-path-regex", PEOPLE, **known)
 
 
 def test_people_find_what_is_described(live: Registry, tmp_path: Path) -> None:
     person = live.person("described")
+    live.person("described")  # another token of theirs, which may be ended
+    (other,) = [each["token"] for each in person.get("/api/v1/me/tokens").json()["tokens"] if not each["this"]]
     image = person.bring(jpeg(42))
-    known: dict[str, str | int] = {"image": image, "index": person.withdraw().json()["index"]}
-    assert "Tested: 8" in fuzzed(live, person, tmp_path, "--include-path-regex", PEOPLE, **known)
+    lodged = person.send_file("/api/v1/requests", jpeg(43), contact="jo@example.org").json()
+    known: dict[str, str | int] = {
+        "image": image,
+        "index": person.withdraw().json()["index"],
+        "token": other,
+        "reference": lodged["reference"],
+        "digest": person.get("/api/v1/notices/current").json()["notice"],
+    }
+    assert "Tested: 14" in fuzzed(live, person, tmp_path, "--include-path-regex", PEOPLE, **known)
+    assert person.get("/api/v1/me/tokens").status == 200  # else all the rest was refused for its token

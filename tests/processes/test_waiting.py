@@ -17,10 +17,10 @@ SOON = 5.0  # seconds; without the reserve it is refused after as many, or not a
 
 
 def upload(path: str, caller: Caller) -> bytes:
-    """An upload of 5 MB whose first 200 kB are there."""
+    """An upload of 5 MB whose first 20 kB are there."""
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {caller.secret}\r\n"
     head += f"Content-Type: multipart/form-data; boundary={MARK}\r\nContent-Length: 5000000\r\n\r\n{PART}"
-    return head.encode() + jpeg(7) + bytes(200_000)
+    return head.encode() + jpeg(7) + bytes(20_000)
 
 
 @contextmanager
@@ -34,11 +34,16 @@ def held(caller: Caller, sent: bytes, *, count: int) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def both(live: Registry) -> tuple[Caller, Caller]:
+    """A person and a pipeline, once: adding each takes longer than all that is done with them here."""
+    return live.person(f"waiting-{uuid4().hex[:8]}"), live.pipeline()
+
+
 @pytest.mark.parametrize("kind", ["uploads with a token", "requests without an account", "half of the headers"])
-def test_slow_clients_stop_nobody(live: Registry, kind: str) -> None:
-    name = uuid4().hex[:8]
-    caller, lab = live.person(f"waiting-{name}"), live.pipeline(f"lab-{name}")
-    image = caller.bring(jpeg(7))
+def test_slow_clients_stop_nobody(both: tuple[Caller, Caller], kind: str) -> None:
+    caller, lab = both
+    image = caller.bring(jpeg(len(kind)))  # another one for each kind
     sent = {
         "uploads with a token": upload("/api/v1/me/images", caller),
         "requests without an account": upload("/api/v1/requests", caller),

@@ -18,7 +18,7 @@ from tests.browser.visitor import Visitor
             "Revoke 1 picture",
             "Not used for anything: we stopped it",
         ),
-        (False, "Reject: lift the restriction", "Lift the restriction", "May be used for: testing (research)"),
+        (False, "Reject: lift the restriction", "Lift the restriction", "You allow: testing (research)"),
     ],
     ids=["accepted", "rejected, no scripts"],
 )
@@ -36,7 +36,7 @@ def test_a_request_pauses_at_once_and_a_steward_decides(
 
     reference = jo.ask(picture, f"jo-{name}@example.com")
     ines.page.goto("/pictures")
-    ines.sees("paused while we look at a request")
+    ines.sees("Paused while we look at a request")
 
     sam.compare(reference, pictures=1)
     expect(sam.page.get_by_role("img", name="From the request")).to_be_visible()

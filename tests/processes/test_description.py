@@ -47,7 +47,7 @@ def test_people_find_what_is_described(live: Registry, tmp_path: Path) -> None:
         "index": person.withdraw().json()["index"],
         "token": other,
         "reference": lodged["reference"],
-        "digest": person.get("/api/v1/notices/current").json()["notice"],
+        "digest": person.get("/api/v1/notices/current").json()["sha256"],
     }
     assert "Tested: 14" in fuzzed(live, person, tmp_path, "--include-path-regex", PEOPLE, **known)
     assert person.get("/api/v1/me/tokens").status == 200  # else all the rest was refused for its token

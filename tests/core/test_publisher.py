@@ -49,7 +49,7 @@ def grow(world: World, by: int) -> None:
     """So many entries at once: acts that touch no image."""
     with transaction.atomic():
         for _ in range(by):
-            record(Act.begin(Kind.STEWARD_ENROLLED, at=world.at), [Item("steward_enrolled")])
+            record(Act.begin(Kind.NOTICE_PUBLISHED, at=world.at), [Item("notice_published")])
 
 
 def leaves() -> list[bytes]:

@@ -15,12 +15,12 @@ from tests.world import World
 
 
 def act(world: World) -> Act:
-    return Act.begin(Kind.STEWARD_ENROLLED, at=world.at)
+    return Act.begin(Kind.NOTICE_PUBLISHED, at=world.at)
 
 
 def test_an_act_records_inside_its_own_transaction(world: World) -> None:
     with pytest.raises(transaction.TransactionManagementError):
-        record(act(world), [Item("steward_enrolled")])
+        record(act(world), [Item("notice_published")])
 
 
 def test_an_act_touches_something(world: World) -> None:
@@ -37,7 +37,7 @@ def test_acts_are_never_nested(world: World) -> None:
 def test_what_is_rolled_back_leaves_no_gap(world: World) -> None:
     before = head_size()
     with transaction.atomic():
-        record(act(world), [Item("steward_enrolled")])
+        record(act(world), [Item("notice_published")])
         transaction.set_rollback(True)
     assert head_size() == before
     world.person("ines")
@@ -51,7 +51,7 @@ def test_indexes_are_dense_under_writers_that_fail(world: World) -> None:
         taken = []
         for turn in range(12):
             with transaction.atomic():
-                recorded = record(act(world), [Item("steward_enrolled")])
+                recorded = record(act(world), [Item("notice_published")])
                 if (number + turn) % 3 == 0:
                     transaction.set_rollback(True)
                 else:
@@ -71,7 +71,7 @@ def test_a_size_once_seen_has_all_its_entries(world: World) -> None:
     def write() -> None:
         for number in range(40):
             with transaction.atomic():
-                record(act(world), [Item("steward_enrolled", particulars={"number": number})])
+                record(act(world), [Item("notice_published", particulars={"number": number})])
 
     def read() -> None:
         for _ in range(60):

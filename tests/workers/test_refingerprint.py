@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from PIL import Image
 
+from consent.acts.register_checked import register_checked
 from consent.errors import UnknownVersion
 from consent.models import Protection
 from consent.reads.cases import open_cases
@@ -21,8 +22,9 @@ from consent.reads.protections import waiting
 from consent.rules.lifecycle import CaseMove
 from consentkit.fingerprints import perception, views
 from registry import originals
-from registry.acts.register import Measured, register
+from registry.acts.register import Measured
 from registry.models import Fingerprint
+from registry.reads.queue import bringers
 from service import refingerprinting
 from tests.processes.registry import REPOSITORY
 from tests.workers.conftest import Studio, crop, face
@@ -34,7 +36,8 @@ def old(studio: Studio, name: str, picture: Image.Image) -> UUID:
     """Registered by a registry that knew one fingerprint and kept no small pictures."""
     image = studio.bring(name, picture)
     (known,) = [each for each in perception.perceive(picture).fingerprints if each.algorithm == "phash256"]
-    register(image, measured=Measured(*picture.size, [known]), at=studio.world.at)
+    (person,), measured = bringers(image), Measured(*picture.size, [known])
+    register_checked(image, person=person, measured=measured, seen=2**62, at=studio.world.at)
     return image
 
 

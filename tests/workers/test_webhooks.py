@@ -475,7 +475,7 @@ def test_a_secret_ends_with_its_overlap_by_itself(world: World) -> None:
     assert owed is not None
     assert owed.secrets == (made.secret, lab.secret)
     lab.wait_over()
-    owed = take(at=timezone.now() + timedelta(hours=1))
+    owed = take(at=timezone.now() + timedelta(hours=2))
     assert owed is not None
     assert owed.secrets == (made.secret,)
     assert [each.ended for each in secrets_of(lab.hook, at=world.at + timedelta(hours=2))] == ["", "expired"]

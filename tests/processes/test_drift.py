@@ -29,6 +29,7 @@ def drifted(live: Registry, tmp_path: Path) -> dict[str, str]:
         "REDIS_URL": given.redis_url,
         "DJANGO_SETTINGS_MODULE": "service.settings",
         "PYTHONPATH": os.pathsep.join([str(tmp_path), str(REPOSITORY)]),
+        **{name: os.environ[name] for name in ("HOME", "XDG_STATE_HOME", "CHECKPOINT_DIR") if name in os.environ},
     }
     fill(live.home, environ)
     return environ

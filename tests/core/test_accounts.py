@@ -88,7 +88,9 @@ def test_two_who_move_to_one_address_at_once(world: World) -> None:
 
 def test_joined_accounts_are_one_sign_in(world: World) -> None:
     """No standing changes by it; and what is stopped for everything is stopped in both."""
-    ines, max_ = world.person("ines"), world.person("max")
+    ines = world.person("ines")
+    world.later(seconds=1)
+    max_ = world.person("max")  # the second in the list, which is in the order of enrolling
     mine, his = world.image(ines), world.image(max_)
     world.grant(ines)
     world.grant(max_)

@@ -43,7 +43,14 @@ LOG = {
     ),
     "an opening gone": ("registry_opening", "DELETE FROM registry_opening WHERE person IS NOT NULL"),
     "a commitment": ("registry_commitment", "UPDATE registry_commitment SET commitment = sha256(commitment)"),
-    "a root": ("registry_checkpoint", "UPDATE registry_checkpoint SET note = replace(note, 'A', 'B') WHERE size > 0"),
+    "a root": (
+        "registry_checkpoint",
+        (
+            r"UPDATE registry_checkpoint SET note ="
+            r" regexp_replace(note, '\n[^\n]{43}=\n', E'\n' || repeat('A', 43) || E'=\n')"
+            " WHERE size > 0"
+        ),
+    ),
     "a tile": ("registry_tile", "INSERT INTO registry_tile (level, index, hashes) VALUES (0, 0, sha256('x'))"),
     "the counter": ("registry_loghead", "UPDATE registry_loghead SET size = size + 1"),
 }
